@@ -1,0 +1,80 @@
+package io.streamhouse.broker.catalog;
+
+import io.streamhouse.metadata.CatalogImage;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.Topic;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/// The cluster as of one change counter; immutable, so a request that reads it twice sees one
+/// truth.
+public final class Image {
+
+  private final CatalogImage stored;
+  private final Map<String, Topic> byName;
+  private final Map<UUID, Topic> byId;
+  private final Map<UUID, CatalogImage.LiveAgent> agents;
+  private final String clusterId;
+
+  public Image(String clusterId, CatalogImage stored) {
+    this.clusterId = clusterId;
+    this.stored = stored;
+    this.byName = HashMap.newHashMap(stored.topics().size());
+    this.byId = HashMap.newHashMap(stored.topics().size());
+    this.agents = HashMap.newHashMap(stored.agents().size());
+    for (var topic : stored.topics()) {
+      byName.put(topic.name(), topic);
+      byId.put(topic.id(), topic);
+    }
+    for (var agent : stored.agents()) {
+      agents.put(agent.incarnation(), agent);
+    }
+  }
+
+  public String clusterId() {
+    return clusterId;
+  }
+
+  public long changes() {
+    return stored.changes();
+  }
+
+  public Collection<Topic> topics() {
+    return stored.topics();
+  }
+
+  public @Nullable Topic topic(String name) {
+    return byName.get(name);
+  }
+
+  public @Nullable Topic topic(UUID id) {
+    return byId.get(id);
+  }
+
+  public List<CatalogImage.LiveAgent> agents() {
+    return stored.agents();
+  }
+
+  /// Who leads a partition: its lease holder if that agent's session is live.
+  public @Nullable Leader leader(PartitionId partition) {
+    var owner = stored.owners().get(partition);
+    if (owner == null) {
+      return null;
+    }
+    var agent = agents.get(owner.incarnation());
+    return agent == null ? null : new Leader(agent, owner.leaseEpoch());
+  }
+
+  /// @param leaseEpoch the leader epoch on the wire
+  public record Leader(CatalogImage.LiveAgent agent, int leaseEpoch) {}
+
+  /// Dynamic agent configs: of one node, or with an empty key the cluster-wide default.
+  public Map<String, String> agentConfigs(Optional<Integer> nodeId) {
+    return stored.agentConfigs().getOrDefault(nodeId, Map.of());
+  }
+}

@@ -1,0 +1,7 @@
+/// Configuration: Kafka's own names and meanings where Kafka has the setting, `streamhouse.` before
+/// ours; one record per concern, every error reported together. Imports no other package of the
+/// broker.
+@NullMarked
+package io.streamhouse.broker.config;
+
+import org.jspecify.annotations.NullMarked;

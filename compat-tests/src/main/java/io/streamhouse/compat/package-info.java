@@ -1,0 +1,4 @@
+@NullMarked
+package io.streamhouse.compat;
+
+import org.jspecify.annotations.NullMarked;

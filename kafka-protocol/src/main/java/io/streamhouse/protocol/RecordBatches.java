@@ -1,0 +1,156 @@
+package io.streamhouse.protocol;
+
+import io.netty.util.ReferenceCounted;
+import java.nio.ByteBuffer;
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/// A read-only sequence of whole record batches in one piece of memory; never decompresses.
+///
+/// The memory belongs either to the garbage collector or to a counted buffer (a network frame).
+/// Whoever keeps the batches beyond the call they were passed in calls [#retain] once and
+/// [#release] once; for memory of the collector both do nothing. [#stamp] is the only change ever
+/// made to the bytes, before anyone else can see them.
+public final class RecordBatches implements Iterable<RecordBatch> {
+
+  public static final RecordBatches EMPTY = new RecordBatches(ByteBuffer.allocate(0), null);
+
+  private final ByteBuffer buffer;
+  private final @Nullable ReferenceCounted owner;
+
+  RecordBatches(ByteBuffer buffer, @Nullable ReferenceCounted owner) {
+    this.buffer = buffer.slice();
+    this.owner = owner;
+  }
+
+  /// Batches from `buffer`'s position to its limit, in memory of the garbage collector.
+  public static RecordBatches of(ByteBuffer buffer) {
+    return new RecordBatches(buffer, null);
+  }
+
+  public int sizeInBytes() {
+    return buffer.limit();
+  }
+
+  public boolean isEmpty() {
+    return buffer.limit() == 0;
+  }
+
+  /// The bytes, read-only, from position 0; shares memory.
+  public ByteBuffer bytes() {
+    return buffer.asReadOnlyBuffer();
+  }
+
+  /// The batches in `[from, to)` of these bytes; shares memory and owner.
+  ///
+  /// @param from position of a batch's first byte
+  /// @param to position after a batch's last byte
+  public RecordBatches slice(int from, int to) {
+    return new RecordBatches(buffer.slice(from, to - from), owner);
+  }
+
+  public RecordBatches retain() {
+    if (owner != null) {
+      owner.retain();
+    }
+    return this;
+  }
+
+  public void release() {
+    if (owner != null) {
+      owner.release();
+    }
+  }
+
+  /// The only batch, for callers that checked with [#defect].
+  public RecordBatch single() {
+    return new RecordBatch(buffer, 0);
+  }
+
+  /// What is wrong with these bytes as one producer's batch for one partition, if anything.
+  ///
+  /// Checks length, magic, codec, CRC-32C and that the header is consistent; leaves records alone,
+  /// since decompressing to look at each doubles the cost of a compressed batch.
+  public Optional<BatchDefect> defect() {
+    if (buffer.limit() < RecordBatch.HEADER_BYTES) {
+      return Optional.of(isEmpty() ? BatchDefect.BATCH_COUNT : BatchDefect.CORRUPT);
+    }
+    var batch = single();
+    if (batch.magic() != 2) {
+      return Optional.of(
+          batch.magic() == 0 || batch.magic() == 1
+              ? BatchDefect.UNSUPPORTED_MAGIC
+              : BatchDefect.CORRUPT);
+    }
+    int size = batch.sizeInBytes();
+    if (size < RecordBatch.HEADER_BYTES || size > buffer.limit()) {
+      return Optional.of(BatchDefect.CORRUPT);
+    }
+    if (size < buffer.limit()) {
+      return Optional.of(BatchDefect.BATCH_COUNT);
+    }
+    if (crcOf(0, size) != batch.crc()) {
+      return Optional.of(BatchDefect.CORRUPT);
+    }
+    if (batch.isControl()) {
+      return Optional.of(BatchDefect.CONTROL_BATCH);
+    }
+    if (batch.compression() > 4) {
+      return Optional.of(BatchDefect.UNSUPPORTED_COMPRESSION);
+    }
+    if (batch.recordCount() <= 0
+        || batch.lastOffsetDelta() != batch.recordCount() - 1
+        || batch.isLogAppendTime()
+        || (batch.hasProducerId() && (batch.producerEpoch() < 0 || batch.baseSequence() < 0))) {
+      return Optional.of(BatchDefect.INVALID_RECORD);
+    }
+    return Optional.empty();
+  }
+
+  /// Writes base offset and leader epoch into the single batch; both lie outside its CRC.
+  public RecordBatch stamp(long baseOffset, int leaderEpoch) {
+    buffer.putLong(0, baseOffset);
+    buffer.putInt(12, leaderEpoch);
+    return single();
+  }
+
+  /// Walks whole batches; a trailing fragment or a broken length is an [IllegalStateException],
+  /// since only checked bytes get here.
+  @Override
+  public Iterator<RecordBatch> iterator() {
+    return new Iterator<>() {
+      private int position;
+
+      @Override
+      public boolean hasNext() {
+        return position < buffer.limit();
+      }
+
+      @Override
+      public RecordBatch next() {
+        if (!hasNext()) {
+          throw new NoSuchElementException();
+        }
+        var batch = new RecordBatch(buffer, position);
+        int remaining = buffer.limit() - position;
+        if (remaining < RecordBatch.HEADER_BYTES
+            || batch.sizeInBytes() < RecordBatch.HEADER_BYTES
+            || batch.sizeInBytes() > remaining) {
+          throw new IllegalStateException(
+              "record batch at " + position + " does not fit its " + buffer.limit() + " bytes");
+        }
+        position += batch.sizeInBytes();
+        return batch;
+      }
+    };
+  }
+
+  private int crcOf(int position, int size) {
+    var crc = new CRC32C();
+    crc.update(buffer.slice(position + 21, size - 21));
+    return (int) crc.getValue();
+  }
+}

@@ -1,0 +1,35 @@
+package io.streamhouse.metadata;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/// The catalogue as of one moment.
+///
+/// @param changes the counter this image belongs to
+/// @param owners who holds which partition; partitions nobody holds are absent
+/// @param agentConfigs dynamic configs by node id; key empty is the cluster-wide default
+public record CatalogImage(
+    long changes,
+    List<Topic> topics,
+    Map<PartitionId, Owner> owners,
+    List<LiveAgent> agents,
+    Map<Optional<Integer>, Map<String, String>> agentConfigs) {
+
+  public CatalogImage {
+    topics = List.copyOf(topics);
+    owners = Map.copyOf(owners);
+    agents = List.copyOf(agents);
+    agentConfigs = Map.copyOf(agentConfigs);
+  }
+
+  /// @param leaseEpoch the leader epoch on the wire
+  public record Owner(UUID incarnation, int leaseEpoch) {}
+
+  /// An agent whose session is live.
+  ///
+  /// @param listeners advertised addresses by listener name, `host:port`
+  public record LiveAgent(
+      UUID incarnation, int nodeId, Optional<String> rack, Map<String, String> listeners) {}
+}

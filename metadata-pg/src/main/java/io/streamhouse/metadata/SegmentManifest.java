@@ -1,0 +1,96 @@
+package io.streamhouse.metadata;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/// Which objects exist and which ranges of which partitions they hold.
+public interface SegmentManifest {
+
+  /// Registers an object before its upload, state `pending`, so that a crash leaves no orphan.
+  /// Idempotent.
+  void registerObject(UUID incarnation, UUID objectId, String key);
+
+  /// Commits an uploaded object: one transaction that makes its segments part of their partitions.
+  ///
+  /// Per segment, the fence `incarnation = … AND lease_epoch = … AND committed_end = baseOffset`
+  /// refuses a zombie, a gap and an overlap; refused segments do not hold up the others.
+  /// Idempotent: sent again after an unknown outcome, it answers what the first one did.
+  List<CommitResult> commit(UUID objectId, List<NewSegment> segments);
+
+  /// @param position of the segment's first byte in the object
+  /// @param length of the segment in bytes
+  /// @param records how many records it holds
+  /// @param maxTimestamp largest record timestamp in it, ms
+  record NewSegment(
+      Lease<PartitionId> lease,
+      long baseOffset,
+      long endOffset,
+      long position,
+      long length,
+      long records,
+      long maxTimestamp) {
+
+    public NewSegment {
+      if (baseOffset < 0 || endOffset <= baseOffset || position < 0 || length <= 0) {
+        throw new IllegalArgumentException(
+            "segment [" + baseOffset + ", " + endOffset + ") at " + position + "+" + length);
+      }
+    }
+  }
+
+  /// What became of one segment, in the order given.
+  sealed interface CommitResult {
+    record Committed(long committedEnd) implements CommitResult {}
+
+    /// The lease is not ours any more.
+    record Fenced() implements CommitResult {}
+
+    record TopicGone() implements CommitResult {}
+
+    /// The segment does not begin where the committed log ends: a bug; the partition closes.
+    record Gap(long committedEnd) implements CommitResult {}
+  }
+
+  /// Committed segments that end after `fromOffset`, by base offset.
+  List<Segment> segments(PartitionId partition, long fromOffset, int limit);
+
+  /// The first committed segment that may hold a record with timestamp ≥ `timestamp`, at or after
+  /// `fromOffset`.
+  Optional<Segment> segmentAtTimestamp(PartitionId partition, long timestamp, long fromOffset);
+
+  /// The committed segment with the largest `maxTimestamp` (the first of equals) among those that
+  /// end after `fromOffset`.
+  Optional<Segment> segmentWithMaxTimestamp(PartitionId partition, long fromOffset);
+
+  /// @param object key in the object store
+  record Segment(
+      PartitionId partition,
+      long baseOffset,
+      long endOffset,
+      UUID objectId,
+      String object,
+      long position,
+      long length,
+      long records,
+      long maxTimestamp) {}
+
+  /// Where each leader epoch of a partition begins, as far as it is committed, by epoch.
+  List<EpochStart> epochs(PartitionId partition);
+
+  record EpochStart(int epoch, long startOffset) {}
+
+  /// Raises the log start offset (DeleteRecords, retention); segments wholly below it go.
+  ///
+  /// @return false when fenced
+  boolean raiseLogStart(Lease<PartitionId> lease, long logStart);
+
+  /// Marks objects abandoned: pending ones of dead sessions, and those nothing refers to any more;
+  /// at most `limit`, oldest first.
+  List<DueObject> dueForDeletion(int limit);
+
+  record DueObject(UUID objectId, String key) {}
+
+  /// Forgets an object whose key is deleted.
+  void forgetObject(UUID objectId);
+}

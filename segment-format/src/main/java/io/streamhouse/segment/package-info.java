@@ -1,0 +1,4 @@
+@NullMarked
+package io.streamhouse.segment;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.streamhouse.sql;
+
+import org.jspecify.annotations.NullMarked;
