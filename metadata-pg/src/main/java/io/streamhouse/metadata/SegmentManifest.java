@@ -18,12 +18,15 @@ public interface SegmentManifest {
   /// Idempotent: sent again after an unknown outcome, it answers what the first one did.
   List<CommitResult> commit(UUID objectId, List<NewSegment> segments);
 
+  /// @param leaderEpoch of the batches in it: at most the lease's, below it for a tail that was
+  ///     replayed; its first segment gives `partition_epochs` a row
   /// @param position of the segment's first byte in the object
   /// @param length of the segment in bytes
   /// @param records how many records it holds
   /// @param maxTimestamp largest record timestamp in it, ms
   record NewSegment(
       Lease<PartitionId> lease,
+      int leaderEpoch,
       long baseOffset,
       long endOffset,
       long position,
