@@ -19,7 +19,7 @@ public interface SegmentManifest {
   List<CommitResult> commit(UUID objectId, List<NewSegment> segments);
 
   /// @param leaderEpoch of the batches in it: at most the lease's, below it for a tail that was
-  ///     replayed; its first segment gives `partition_epochs` a row
+  ///   replayed; its first segment gives `partition_epochs` a row
   /// @param position of the segment's first byte in the object
   /// @param length of the segment in bytes
   /// @param records how many records it holds

@@ -1,0 +1,148 @@
+package io.streamhouse.broker.wal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+/// Files named `{sequence:020}.wal` in one directory.
+///
+/// Files are written with zeros when they are made: writing into allocated blocks keeps the sync of
+/// each group free of file-system metadata, the largest single effect measured on the produce path.
+public final class DirectoryWalFiles implements WalFiles {
+
+  private static final Pattern NAME = Pattern.compile("(\\d{20})\\.wal");
+  private static final int ZEROS_BYTES = 1 << 20;
+
+  private final Path directory;
+
+  public DirectoryWalFiles(Path directory) throws IOException {
+    this.directory = Files.createDirectories(directory);
+  }
+
+  @Override
+  public List<Long> sequences() throws IOException {
+    try (var files = Files.list(directory)) {
+      return files
+          .map(file -> NAME.matcher(file.getFileName().toString()))
+          .filter(matcher -> matcher.matches())
+          .map(matcher -> Long.parseLong(matcher.group(1)))
+          .sorted()
+          .toList();
+    }
+  }
+
+  @Override
+  public ByteBuffer read(long sequence) throws IOException {
+    try (var channel = FileChannel.open(path(sequence), StandardOpenOption.READ)) {
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+    }
+  }
+
+  @Override
+  public String name(long sequence) {
+    return path(sequence).toString();
+  }
+
+  @Override
+  public WalFile create(long sequence, long bytes) throws IOException {
+    var channel =
+        FileChannel.open(path(sequence), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    try {
+      var zeros = ByteBuffer.allocateDirect((int) Math.min(ZEROS_BYTES, bytes));
+      long position = 0;
+      while (position < bytes) {
+        zeros.clear().limit((int) Math.min(zeros.capacity(), bytes - position));
+        position += channel.write(zeros, position);
+      }
+      channel.force(true);
+      syncDirectory();
+      return new ChannelFile(channel, bytes);
+    } catch (IOException failure) {
+      channel.close();
+      throw failure;
+    }
+  }
+
+  @Override
+  public WalFile recycle(long from, long to) throws IOException {
+    Files.move(path(from), path(to), StandardCopyOption.ATOMIC_MOVE);
+    syncDirectory();
+    return open(to);
+  }
+
+  @Override
+  public WalFile open(long sequence) throws IOException {
+    var channel = FileChannel.open(path(sequence), StandardOpenOption.WRITE);
+    return new ChannelFile(channel, channel.size());
+  }
+
+  @Override
+  public void delete(long sequence) throws IOException {
+    Files.deleteIfExists(path(sequence));
+    syncDirectory();
+  }
+
+  @Override
+  public long usableBytes() throws IOException {
+    return Files.getFileStore(directory).getUsableSpace();
+  }
+
+  private Path path(long sequence) {
+    return directory.resolve(String.format(Locale.ROOT, "%020d.wal", sequence));
+  }
+
+  private void syncDirectory() throws IOException {
+    try (var channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  private static final class ChannelFile implements WalFile {
+
+    private final FileChannel channel;
+    private final long bytes;
+
+    ChannelFile(FileChannel channel, long bytes) {
+      this.channel = channel;
+      this.bytes = bytes;
+    }
+
+    @Override
+    public long sizeInBytes() {
+      return bytes;
+    }
+
+    @Override
+    public void write(long position, ByteBuffer... buffers) throws IOException {
+      long remaining = 0;
+      for (var buffer : buffers) {
+        remaining += buffer.remaining();
+      }
+      channel.position(position);
+      int first = 0;
+      while (remaining > 0) {
+        remaining -= channel.write(buffers, first, buffers.length - first);
+        while (first < buffers.length && !buffers[first].hasRemaining()) {
+          first++;
+        }
+      }
+    }
+
+    @Override
+    public void sync() throws IOException {
+      channel.force(false);
+    }
+
+    @Override
+    public void close() throws IOException {
+      channel.close();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package io.streamhouse.broker.wal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/// The files under a write-ahead log: a directory, or in simulations memory that forgets what was
+/// not synced. Confined to the log's writer after opening.
+public interface WalFiles {
+
+  /// Sequences of the files there are, ascending.
+  List<Long> sequences() throws IOException;
+
+  /// A file's whole content, for replay; valid until the file is recycled or deleted.
+  ByteBuffer read(long sequence) throws IOException;
+
+  /// Name of a file, for messages.
+  String name(long sequence);
+
+  /// Makes a preallocated file; its directory entry and size are durable when this returns.
+  WalFile create(long sequence, long bytes) throws IOException;
+
+  /// As [#create], out of an old file whose content no longer matters.
+  WalFile recycle(long from, long to) throws IOException;
+
+  /// Opens an existing file to seal it.
+  WalFile open(long sequence) throws IOException;
+
+  /// Deletes a file, durably.
+  void delete(long sequence) throws IOException;
+
+  /// Bytes the file system can still take.
+  long usableBytes() throws IOException;
+
+  /// One open file.
+  interface WalFile extends AutoCloseable {
+
+    long sizeInBytes();
+
+    /// Writes all of `buffers` from `position` on; they are consumed.
+    void write(long position, ByteBuffer... buffers) throws IOException;
+
+    /// Makes everything written so far durable.
+    void sync() throws IOException;
+
+    @Override
+    void close() throws IOException;
+  }
+}

@@ -1,0 +1,506 @@
+package io.streamhouse.broker.wal;
+
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.broker.wal.WalFiles.WalFile;
+import io.streamhouse.broker.wal.WalOptions.Fsync;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.segment.WalEntry;
+import io.streamhouse.segment.WalFileReader;
+import io.streamhouse.segment.WalFormat;
+import io.streamhouse.segment.WalGroup;
+import io.streamhouse.segment.WalPosition;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The write-ahead log of one agent: batches of all its partitions, in one sequence of files.
+///
+/// Survives a crash of the process always, a power cut as [WalOptions.Fsync] says; only this agent,
+/// or one that opens its data directory, can read it afterwards.
+///
+/// Has no thread. [#append] queues, from any thread; a driver calls [#poll], which writes whatever
+/// is queued as one group with one gathering write and at most one sync, then tells the owners.
+/// After a failed write or sync the log is never used again: what the file holds then is unknown.
+public final class WriteAheadLog implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(WriteAheadLog.class);
+
+  /// Bounds of one group: enough to amortise a sync, little enough to keep its latency.
+  private static final int GROUP_ENTRIES = 1024;
+
+  private static final long GROUP_BYTES = 8L << 20;
+
+  /// Old files kept to be written again: overwriting beats growing by a factor of two.
+  private static final int SPARE_FILES = 2;
+
+  private final WalFiles files;
+  private final UUID walId;
+  private final WalOptions options;
+  private final TimeSource time;
+
+  private final ReentrantLock lock = new ReentrantLock();
+
+  // Guarded by lock.
+  private ArrayDeque<WalAppend> queue = new ArrayDeque<>();
+  private long queuedBytes;
+  private long storedBytes;
+  private @Nullable String failure;
+  private boolean diskLow;
+  private boolean closed;
+  private boolean writerIdle;
+  private @Nullable Thread writer;
+
+  // Confined to the driver of poll(), except that trim and replay run while it is excluded.
+  private final ReentrantLock driving = new ReentrantLock();
+  private final List<StoredFile> stored = new ArrayList<>();
+  private final ArrayDeque<Long> spares = new ArrayDeque<>();
+  private @Nullable WalFile current;
+  private ByteBuffer scratch = ByteBuffer.allocateDirect(WalGroup.scratchBytes(GROUP_ENTRIES));
+  private long nextSequence;
+  private long position;
+  private WalPosition durable = WalPosition.START;
+  private boolean unsynced;
+  private long lastSyncNanos;
+
+  private WriteAheadLog(WalFiles files, UUID walId, WalOptions options, TimeSource time) {
+    this.files = files;
+    this.walId = walId;
+    this.options = options;
+    this.time = time;
+    this.lastSyncNanos = time.nanos();
+  }
+
+  /// What replay hands over; the entry's bytes are valid only during the call.
+  public interface Replayed {
+    void entry(WalEntry entry);
+  }
+
+  /// Opens the log and replays what it holds, oldest first, then seals it: new entries go to a new
+  /// file.
+  ///
+  /// @throws io.streamhouse.segment.WalDamaged when bytes that were durable cannot be read back
+  public static WriteAheadLog open(
+      WalFiles files, UUID walId, WalOptions options, TimeSource time, Replayed replayed)
+      throws IOException {
+    var wal = new WriteAheadLog(files, walId, options, time);
+    wal.replay(replayed);
+    return wal;
+  }
+
+  private void replay(Replayed replayed) throws IOException {
+    var sequences = files.sequences();
+    for (int i = 0; i < sequences.size(); i++) {
+      long sequence = sequences.get(i);
+      boolean last = i == sequences.size() - 1;
+      var file = new StoredFile(sequence);
+      var content = files.read(sequence);
+      var end =
+          new WalFileReader(files.name(sequence), sequence, content)
+              .scan(
+                  walId,
+                  last,
+                  (position, entry) -> {
+                    file.covers(
+                        new PartitionId(entry.topicId(), entry.partition()), endOffset(entry));
+                    replayed.entry(entry);
+                  });
+      nextSequence = sequence + 1;
+      if (end.end() <= WalFormat.HEADER_BYTES || file.ends.isEmpty()) {
+        files.delete(sequence);
+        continue;
+      }
+      if (!end.sealed()) {
+        try (var open = files.open(sequence)) {
+          open.write(end.end(), WalFormat.seal(sequence, end.end()));
+          open.sync();
+        }
+      }
+      file.bytes = content.limit();
+      storedBytes += file.bytes;
+      stored.add(file);
+    }
+    nextSequence = Math.max(nextSequence, 1);
+  }
+
+  private static long endOffset(WalEntry entry) {
+    // The batch header's lastOffsetDelta; replay checks the batch itself before it trusts it.
+    return entry.batch().remaining() < 27
+        ? entry.baseOffset()
+        : entry.baseOffset() + entry.batch().getInt(23) + 1;
+  }
+
+  /// Why an append is refused; nothing was queued.
+  public sealed interface Refusal {
+    /// Too much unflushed, or the disk is nearly full: later it may work.
+    record Full(String why) implements Refusal {}
+
+    /// This log takes nothing any more.
+    record Broken(String why) implements Refusal {}
+  }
+
+  /// Queues a batch, in the order of calls; its owner hears from the driver of [#poll].
+  ///
+  /// Takes a reference to the batch's memory until then. Cheap enough for event loops: never waits
+  /// for the disk.
+  ///
+  /// @return null when queued
+  public @Nullable Refusal append(WalAppend append) {
+    Thread wake;
+    lock.lock();
+    try {
+      if (failure != null || closed) {
+        return new Refusal.Broken(failure != null ? failure : "the write-ahead log is closed");
+      }
+      if (diskLow) {
+        return new Refusal.Full("disk nearly full");
+      }
+      long bytes = append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+      if (storedBytes + queuedBytes + bytes > options.maxBytes()) {
+        return new Refusal.Full("the write-ahead log holds " + storedBytes + " bytes");
+      }
+      append.batches().retain();
+      queue.addLast(append);
+      queuedBytes += bytes;
+      wake = writerIdle ? writer : null;
+      writerIdle = false;
+    } finally {
+      lock.unlock();
+    }
+    if (wake != null) {
+      LockSupport.unpark(wake);
+    }
+    return null;
+  }
+
+  /// Writes what is queued as one group, makes it as safe as the policy says, and tells the owners.
+  ///
+  /// @return whether anything was written
+  public boolean poll() {
+    driving.lock();
+    List<WalAppend> group;
+    String failed = null;
+    try {
+      group = drain();
+      if (group.isEmpty()) {
+        syncIfDue();
+        return false;
+      }
+      failed = write(group);
+    } finally {
+      driving.unlock();
+    }
+    for (var append : group) {
+      if (failed == null) {
+        append.owner().written(append);
+      } else {
+        append.owner().failed(append, failed);
+      }
+      append.batches().release();
+    }
+    return true;
+  }
+
+  private List<WalAppend> drain() {
+    lock.lock();
+    try {
+      var group = new ArrayList<WalAppend>(Math.min(queue.size(), GROUP_ENTRIES));
+      long bytes = 0;
+      while (!queue.isEmpty() && group.size() < GROUP_ENTRIES && bytes < GROUP_BYTES) {
+        var append = queue.removeFirst();
+        bytes += append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+        group.add(append);
+      }
+      queuedBytes -= bytes;
+      return group;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// @return why it failed, or null
+  private @Nullable String write(List<WalAppend> group) {
+    lock.lock();
+    try {
+      if (failure != null) {
+        return failure;
+      }
+    } finally {
+      lock.unlock();
+    }
+    try {
+      long bytes = WalFormat.MARK_BYTES;
+      for (var append : group) {
+        bytes += append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+      }
+      var file = fileFor(bytes);
+      var newest = stored.getLast();
+      var frames = new WalGroup(newest.sequence, position, durable, scratch.clear());
+      for (var append : group) {
+        frames.add(
+            append.partition().topicId(),
+            append.partition().partition(),
+            append.leaseEpoch(),
+            append.baseOffset(),
+            append.batches().bytes());
+        newest.covers(append.partition(), append.endOffset());
+      }
+      file.write(position, frames.buffers());
+      position = frames.end();
+      unsynced = true;
+      if (options.fsync() == Fsync.ALWAYS) {
+        sync();
+      } else {
+        syncIfDue();
+      }
+      return null;
+    } catch (IOException e) {
+      return fail(e);
+    }
+  }
+
+  private void syncIfDue() {
+    if (options.fsync() != Fsync.INTERVAL
+        || !unsynced
+        || time.nanos() - lastSyncNanos < options.fsyncInterval().toNanos()) {
+      return;
+    }
+    try {
+      sync();
+    } catch (IOException e) {
+      fail(e);
+    }
+  }
+
+  private void sync() throws IOException {
+    if (current != null && unsynced) {
+      current.sync();
+      durable = new WalPosition(stored.getLast().sequence, position);
+      unsynced = false;
+    }
+    lastSyncNanos = time.nanos();
+  }
+
+  private String fail(IOException e) {
+    String why = "the write-ahead log failed: " + e;
+    log.error("write-ahead log failed; it is not used again", e);
+    lock.lock();
+    try {
+      failure = why;
+    } finally {
+      lock.unlock();
+    }
+    return why;
+  }
+
+  /// The file the next `bytes` go to, rolled if they and a seal do not fit.
+  private WalFile fileFor(long bytes) throws IOException {
+    if (current != null && position + bytes + WalFormat.SEAL_BYTES <= current.sizeInBytes()) {
+      return current;
+    }
+    if (current != null) {
+      current.write(position, WalFormat.seal(stored.getLast().sequence, position));
+      unsynced = true;
+      sync();
+      current.close();
+      current = null;
+    }
+    long sequence = nextSequence++;
+    long size =
+        Math.max(options.fileBytes(), WalFormat.HEADER_BYTES + bytes + WalFormat.SEAL_BYTES);
+    WalFile file;
+    if (size == options.fileBytes() && !spares.isEmpty()) {
+      file = files.recycle(spares.removeFirst(), sequence);
+    } else {
+      file = files.create(sequence, size);
+      account(size);
+    }
+    file.write(0, WalFormat.header(walId, sequence));
+    file.sync();
+    var added = new StoredFile(sequence);
+    added.bytes = file.sizeInBytes();
+    stored.add(added);
+    current = file;
+    position = WalFormat.HEADER_BYTES;
+    durable = new WalPosition(sequence, position);
+    return file;
+  }
+
+  private void account(long bytes) {
+    lock.lock();
+    try {
+      storedBytes += bytes;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Decides which ranges the log need not keep.
+  public interface Kept {
+    /// Whether offsets below `endOffset` of `partition` may still be needed from this log.
+    boolean needed(PartitionId partition, long endOffset);
+  }
+
+  /// Drops every file whose entries are no longer needed; the newest file only when `all` is asked
+  /// for and nothing is queued.
+  public void trim(Kept kept, boolean all) throws IOException {
+    driving.lock();
+    try {
+      if (all && current != null && !queued()) {
+        var newest = stored.getLast();
+        if (!newest.needed(kept)) {
+          current.close();
+          current = null;
+          forget(newest, false);
+        }
+      }
+      var newest = current == null ? null : stored.getLast();
+      for (var file : List.copyOf(stored)) {
+        if (file != newest && !file.needed(kept)) {
+          forget(file, !all);
+        }
+      }
+      if (all) {
+        while (!spares.isEmpty()) {
+          files.delete(spares.removeFirst());
+          account(-options.fileBytes());
+        }
+      }
+      boolean low = files.usableBytes() < options.reserveBytes();
+      lock.lock();
+      try {
+        diskLow = low;
+      } finally {
+        lock.unlock();
+      }
+    } finally {
+      driving.unlock();
+    }
+  }
+
+  private boolean queued() {
+    lock.lock();
+    try {
+      return !queue.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void forget(StoredFile file, boolean recycle) throws IOException {
+    stored.remove(file);
+    if (recycle && file.bytes == options.fileBytes() && spares.size() < SPARE_FILES) {
+      spares.addLast(file.sequence);
+    } else {
+      files.delete(file.sequence);
+      account(-file.bytes);
+    }
+  }
+
+  /// Bytes of all files and of what is queued.
+  public long sizeInBytes() {
+    lock.lock();
+    try {
+      return storedBytes + queuedBytes;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Calls [#poll] until the log is closed; what the one writer thread runs.
+  public void drive() {
+    lock.lock();
+    try {
+      writer = Thread.currentThread();
+    } finally {
+      lock.unlock();
+    }
+    while (true) {
+      if (poll()) {
+        continue;
+      }
+      lock.lock();
+      try {
+        if (closed && queue.isEmpty()) {
+          return;
+        }
+        writerIdle = queue.isEmpty();
+        if (!writerIdle) {
+          continue;
+        }
+      } finally {
+        lock.unlock();
+      }
+      if (unsynced && options.fsync() == Fsync.INTERVAL) {
+        LockSupport.parkNanos(this, options.fsyncInterval().toNanos());
+      } else {
+        LockSupport.park(this);
+      }
+    }
+  }
+
+  /// Takes no more appends. What is queued is still written by the driver.
+  public void shut() {
+    Thread wake;
+    lock.lock();
+    try {
+      closed = true;
+      wake = writer;
+    } finally {
+      lock.unlock();
+    }
+    if (wake != null) {
+      LockSupport.unpark(wake);
+    }
+  }
+
+  /// Closes the file; call after the driver has ended.
+  @Override
+  public void close() throws IOException {
+    shut();
+    driving.lock();
+    try {
+      if (current != null) {
+        sync();
+        current.close();
+        current = null;
+      }
+    } finally {
+      driving.unlock();
+    }
+  }
+
+  /// A file and how far each partition reaches in it.
+  private static final class StoredFile {
+
+    final long sequence;
+    final Map<PartitionId, Long> ends = new HashMap<>();
+    long bytes;
+
+    StoredFile(long sequence) {
+      this.sequence = sequence;
+    }
+
+    void covers(PartitionId partition, long endOffset) {
+      ends.merge(partition, endOffset, Math::max);
+    }
+
+    boolean needed(Kept kept) {
+      for (var end : ends.entrySet()) {
+        if (kept.needed(end.getKey(), end.getValue())) {
+          return true;
+        }
+      }
+      return false;
+    }
+  }
+}

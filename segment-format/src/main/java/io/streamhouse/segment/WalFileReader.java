@@ -1,0 +1,168 @@
+package io.streamhouse.segment;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.UUID;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/// Reads one file of the write-ahead log. Nothing in it is trusted before its checksum matches;
+/// lengths are checked against the file before they are used.
+public final class WalFileReader {
+
+  private final String name;
+  private final long sequence;
+  private final ByteBuffer content;
+
+  /// @param name of the file, for messages
+  /// @param sequence the file should have, by its name
+  /// @param content the whole file, from position 0
+  public WalFileReader(String name, long sequence, ByteBuffer content) {
+    this.name = name;
+    this.sequence = sequence;
+    this.content = content.slice();
+  }
+
+  /// What a visitor is told about each frame that verifies.
+  public interface Visitor {
+    void entry(long position, WalEntry entry) throws IOException;
+
+    default void mark(long position, WalPosition durable) {}
+  }
+
+  /// How a file ended.
+  ///
+  /// @param end position after the last frame that verified, the seal not counted
+  /// @param sealed nothing was ever written behind `end`
+  public record End(long end, boolean sealed) {}
+
+  /// Visits every entry in order.
+  ///
+  /// @param walId the log this file must belong to
+  /// @param last whether this is the log's newest file, the only one that may end without a seal
+  /// @throws WalDamaged when bytes that were durable do not verify, or the file is not this log's
+  public End scan(UUID walId, boolean last, Visitor visitor) throws IOException {
+    var header = headerProblem(walId);
+    if (header != null) {
+      // The header is synced before the first frame is written, so without any frame of this life
+      // the file was being made when the process died.
+      if (last && provenPosition(0) < 0) {
+        return new End(0, false);
+      }
+      throw new WalDamaged(name, 0, "a header of log " + walId, header);
+    }
+    long position = WalFormat.HEADER_BYTES;
+    while (true) {
+      int at = (int) position;
+      String problem = frameProblem(at);
+      if (problem != null) {
+        long proven = last ? provenPosition(at) : content.limit();
+        if (proven > at) {
+          throw new WalDamaged(
+              name,
+              position,
+              last ? "a valid frame, since bytes up to " + proven + " were durable" : "a seal",
+              problem);
+        }
+        return new End(position, false);
+      }
+      int length = content.getInt(at);
+      switch (content.get(at + 8)) {
+        case WalFormat.ENTRY -> visitor.entry(position, entry(at, length));
+        case WalFormat.MARK -> visitor.mark(position, durable(at));
+        case WalFormat.SEAL -> {
+          return new End(position, true);
+        }
+        default ->
+            throw new WalDamaged(
+                name, position, "frame type 1, 2 or 3", "type " + content.get(at + 8));
+      }
+      position += WalFormat.FRAME_OVERHEAD_BYTES + (long) length;
+    }
+  }
+
+  private WalEntry entry(int at, int length) {
+    var topicId = new UUID(content.getLong(at + 9), content.getLong(at + 17));
+    var batch =
+        content.slice(
+            at + WalFormat.ENTRY_OVERHEAD_BYTES,
+            length - (WalFormat.ENTRY_OVERHEAD_BYTES - WalFormat.FRAME_OVERHEAD_BYTES));
+    return new WalEntry(
+        topicId,
+        content.getInt(at + 25),
+        content.getInt(at + 29),
+        content.getLong(at + 33),
+        batch.asReadOnlyBuffer());
+  }
+
+  private WalPosition durable(int at) {
+    return new WalPosition(content.getLong(at + 9), content.getLong(at + 17));
+  }
+
+  private @Nullable String headerProblem(UUID walId) {
+    if (content.limit() < WalFormat.HEADER_BYTES) {
+      return content.limit() + " bytes";
+    }
+    var crc = new CRC32C();
+    crc.update(content.slice(0, 32));
+    if (content.getInt(0) != WalFormat.MAGIC || content.getInt(32) != (int) crc.getValue()) {
+      return "magic %08x, crc %08x".formatted(content.getInt(0), content.getInt(32));
+    }
+    if (content.getShort(4) != WalFormat.VERSION) {
+      return "format version " + content.getShort(4);
+    }
+    var found = new UUID(content.getLong(8), content.getLong(16));
+    if (!found.equals(walId)) {
+      return "a file of log " + found;
+    }
+    return content.getLong(24) == sequence ? null : "sequence " + content.getLong(24);
+  }
+
+  private @Nullable String frameProblem(int at) {
+    if (content.limit() - at < WalFormat.SEAL_BYTES) {
+      return "the end of the file";
+    }
+    int length = content.getInt(at);
+    int room = content.limit() - at - WalFormat.FRAME_OVERHEAD_BYTES;
+    if (length < 1 || length > room) {
+      return "frame length " + length;
+    }
+    int minimum =
+        switch (content.get(at + 8)) {
+          case WalFormat.ENTRY -> WalFormat.ENTRY_OVERHEAD_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+          case WalFormat.MARK -> WalFormat.MARK_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+          default -> 1;
+        };
+    if (length < minimum) {
+      return "frame length " + length + " of type " + content.get(at + 8);
+    }
+    var crc = WalFormat.seeded(sequence, at);
+    crc.update(content.slice(at + WalFormat.FRAME_OVERHEAD_BYTES, length));
+    int expected = content.getInt(at + 4);
+    return expected == (int) crc.getValue()
+        ? null
+        : "crc %08x for %08x".formatted((int) crc.getValue(), expected);
+  }
+
+  /// The highest position that a mark or a seal behind `from` proves to have been durable, or -1.
+  /// Looks at every position, because damage hides where the next frame begins.
+  private long provenPosition(int from) {
+    long proven = -1;
+    int markLength = WalFormat.MARK_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+    int last = content.limit() - WalFormat.SEAL_BYTES;
+    for (int at = from; at <= last; at++) {
+      int length = content.getInt(at);
+      if (length == markLength && content.get(at + 8) == WalFormat.MARK) {
+        if (frameProblem(at) == null) {
+          var durable = durable(at);
+          // From 0, any frame of this life proves that the header was durable.
+          long position = durable.sequence() == sequence ? durable.position() : 0;
+          proven = Math.max(proven, from == 0 ? Math.max(position, 1) : position);
+        }
+      } else if (length == 1 && content.get(at + 8) == WalFormat.SEAL && frameProblem(at) == null) {
+        proven = Math.max(proven, at);
+      }
+    }
+    return proven;
+  }
+}
