@@ -132,6 +132,10 @@ public final class WriteAheadLog implements AutoCloseable {
     nextSequence = Math.max(nextSequence, 1);
   }
 
+  private static long storedSize(WalAppend append) {
+    return (long) append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+  }
+
   private static long endOffset(WalEntry entry) {
     // The batch header's lastOffsetDelta; replay checks the batch itself before it trusts it.
     return entry.batch().remaining() < 27
@@ -164,7 +168,7 @@ public final class WriteAheadLog implements AutoCloseable {
       if (diskLow) {
         return new Refusal.Full("disk nearly full");
       }
-      long bytes = append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+      long bytes = storedSize(append);
       if (storedBytes + queuedBytes + bytes > options.maxBytes()) {
         return new Refusal.Full("the write-ahead log holds " + storedBytes + " bytes");
       }
@@ -186,9 +190,9 @@ public final class WriteAheadLog implements AutoCloseable {
   ///
   /// @return whether anything was written
   public boolean poll() {
-    driving.lock();
     List<WalAppend> group;
     String failed = null;
+    driving.lock();
     try {
       group = drain();
       if (group.isEmpty()) {
@@ -217,7 +221,7 @@ public final class WriteAheadLog implements AutoCloseable {
       long bytes = 0;
       while (!queue.isEmpty() && group.size() < GROUP_ENTRIES && bytes < GROUP_BYTES) {
         var append = queue.removeFirst();
-        bytes += append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+        bytes += storedSize(append);
         group.add(append);
       }
       queuedBytes -= bytes;
@@ -240,7 +244,7 @@ public final class WriteAheadLog implements AutoCloseable {
     try {
       long bytes = WalFormat.MARK_BYTES;
       for (var append : group) {
-        bytes += append.batches().sizeInBytes() + WalFormat.ENTRY_OVERHEAD_BYTES;
+        bytes += storedSize(append);
       }
       var file = fileFor(bytes);
       var newest = stored.getLast();
@@ -322,8 +326,8 @@ public final class WriteAheadLog implements AutoCloseable {
       file = files.recycle(spares.removeFirst(), sequence);
     } else {
       file = files.create(sequence, size);
-      account(size);
     }
+    account(size);
     file.write(0, WalFormat.header(walId, sequence));
     file.sync();
     var added = new StoredFile(sequence);
@@ -372,7 +376,6 @@ public final class WriteAheadLog implements AutoCloseable {
       if (all) {
         while (!spares.isEmpty()) {
           files.delete(spares.removeFirst());
-          account(-options.fileBytes());
         }
       }
       boolean low = files.usableBytes() < options.reserveBytes();
@@ -402,11 +405,11 @@ public final class WriteAheadLog implements AutoCloseable {
       spares.addLast(file.sequence);
     } else {
       files.delete(file.sequence);
-      account(-file.bytes);
     }
+    account(-file.bytes);
   }
 
-  /// Bytes of all files and of what is queued.
+  /// Bytes of all files that are needed and of what is queued.
   public long sizeInBytes() {
     lock.lock();
     try {
