@@ -1,5 +1,7 @@
 package io.streamhouse.metadata;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -8,7 +10,8 @@ import java.util.UUID;
 /// The catalogue as of one moment.
 ///
 /// @param changes the counter this image belongs to
-/// @param owners who holds which partition; partitions nobody holds are absent
+/// @param topics by name
+/// @param owners who holds which partition; partitions no live session holds are absent
 /// @param agentConfigs dynamic configs by node id; key empty is the cluster-wide default
 public record CatalogImage(
     long changes,
@@ -19,9 +22,10 @@ public record CatalogImage(
 
   public CatalogImage {
     topics = List.copyOf(topics);
-    owners = Map.copyOf(owners);
+    // Not Map.copyOf: its order differs from one JVM to the next, which a simulation must not.
+    owners = Collections.unmodifiableMap(new LinkedHashMap<>(owners));
     agents = List.copyOf(agents);
-    agentConfigs = Map.copyOf(agentConfigs);
+    agentConfigs = Collections.unmodifiableMap(new LinkedHashMap<>(agentConfigs));
   }
 
   /// @param leaseEpoch the leader epoch on the wire

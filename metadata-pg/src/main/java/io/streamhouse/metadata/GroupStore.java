@@ -9,10 +9,11 @@ import org.jspecify.annotations.Nullable;
 /// What Kafka keeps in `__consumer_offsets`: group state, and committed offsets by topic id.
 public interface GroupStore {
 
-  /// Every group of a shard and its offsets, for its new coordinator.
+  /// Every group of a shard and its offsets, by name, for its new coordinator. A read, so not
+  /// fenced: its local deadline tells a coordinator whether to trust it.
   List<StoredGroup> load(Lease<Integer> shard);
 
-  /// @param state opaque to the store
+  /// @param state opaque to the store; no bytes when only offsets were ever committed
   record StoredGroup(String group, ByteBuffer state, Map<PartitionId, CommittedOffset> offsets) {}
 
   /// Writes a group's state, before the reply that reveals it; false when fenced.

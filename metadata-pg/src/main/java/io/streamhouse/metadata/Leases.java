@@ -1,5 +1,6 @@
 package io.streamhouse.metadata;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,7 +19,8 @@ public interface Leases {
   /// Begins a session.
   ///
   /// Registering with a WAL id proves ownership of the data directory and ends earlier sessions of
-  /// that WAL at once. A node id whose live session has another WAL is refused.
+  /// that WAL at once, so their leases are free. A node id whose live session has another WAL is
+  /// refused. Idempotent.
   Registration register(NewSession session);
 
   /// @param incarnation chosen by the agent, never used before
@@ -49,16 +51,20 @@ public interface Leases {
   /// Ends a session whose counter is still what the observer saw; false when it moved or is dead.
   boolean declareDead(UUID incarnation, long renewalsSeen);
 
-  /// Ends one's own session and releases its leases; tails stay as they are.
+  /// Ends one's own session and releases its leases, of shards too; tails stay as they are.
   void end(UUID incarnation);
 
-  /// Takes what is free of `partitions` for a session, in one statement a chunk, raising each
-  /// epoch.
+  /// Takes what is free of `claims` for a session, in one transaction a chunk, raising each epoch.
+  /// Free is also what this session itself holds, so a take of unknown outcome can be sent again:
+  /// the epoch it may have given is void then.
   ///
   /// `local` says per partition whether its acknowledgements live in the taker's WAL: then a row
   /// without tail gets `(walId, new epoch)` as its tail in the same statement. A row whose tail is
   /// another WAL is refused unless `openWals` names it (adoption: the tail stays) or `unclean`
   /// allows its loss.
+  ///
+  /// @return what became of each claim, in the order given
+  /// @throws IllegalArgumentException if a partition is claimed twice
   List<TakeResult> take(UUID incarnation, UUID walId, List<Claim> claims, List<UUID> openWals);
 
   /// @param local the topic's durability is `local`
@@ -99,7 +105,8 @@ public interface Leases {
   /// @param epoch entries of lower epochs are not part of this tail
   record Tail(UUID walId, int epoch) {}
 
-  /// Gives leases up. `clean` partitions are flushed to their end: their tail becomes null.
+  /// Gives leases up; those that no longer hold are left as they are. `clean` partitions are
+  /// flushed to their end: their tail becomes null.
   void release(List<Lease<PartitionId>> leases, boolean clean);
 
   /// Points the tails of flushed, idle partitions to null, or back to `walId` at the lease's epoch
@@ -108,8 +115,10 @@ public interface Leases {
   /// @return those whose lease still held
   List<Lease<PartitionId>> setTails(List<Lease<PartitionId>> leases, Optional<UUID> walId);
 
-  /// Takes a shard of groups if it is free or already this session's.
-  Optional<Lease<Integer>> takeShard(UUID incarnation, int shard);
+  /// Takes the shards of groups that are free or already this session's, in one transaction,
+  /// raising each epoch. Those another live session holds, and all of them when this session is
+  /// over, are left out.
+  List<Lease<Integer>> takeShards(UUID incarnation, Collection<Integer> shards);
 
   void releaseShards(List<Lease<Integer>> leases);
 

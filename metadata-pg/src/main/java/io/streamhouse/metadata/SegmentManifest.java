@@ -8,14 +8,15 @@ import java.util.UUID;
 public interface SegmentManifest {
 
   /// Registers an object before its upload, state `pending`, so that a crash leaves no orphan.
-  /// Idempotent.
+  /// Idempotent. It may be abandoned as soon as the session is over.
   void registerObject(UUID incarnation, UUID objectId, String key);
 
   /// Commits an uploaded object: one transaction that makes its segments part of their partitions.
   ///
   /// Per segment, the fence `incarnation = … AND lease_epoch = … AND committed_end = baseOffset`
   /// refuses a zombie, a gap and an overlap; refused segments do not hold up the others.
-  /// Idempotent: sent again after an unknown outcome, it answers what the first one did.
+  /// Idempotent: sent again after an unknown outcome, it answers what the first one did. An object
+  /// that was abandoned meanwhile commits nothing: its segments are fenced.
   List<CommitResult> commit(UUID objectId, List<NewSegment> segments);
 
   /// @param leaderEpoch of the batches in it: at most the lease's, below it for a tail that was
@@ -35,6 +36,10 @@ public interface SegmentManifest {
       long maxTimestamp) {
 
     public NewSegment {
+      if (leaderEpoch < 0 || leaderEpoch > lease.epoch()) {
+        throw new IllegalArgumentException(
+            "leader epoch " + leaderEpoch + " under lease epoch " + lease.epoch());
+      }
       if (baseOffset < 0 || endOffset <= baseOffset || position < 0 || length <= 0) {
         throw new IllegalArgumentException(
             "segment [" + baseOffset + ", " + endOffset + ") at " + position + "+" + length);
@@ -83,17 +88,19 @@ public interface SegmentManifest {
 
   record EpochStart(int epoch, long startOffset) {}
 
-  /// Raises the log start offset (DeleteRecords, retention); segments wholly below it go.
+  /// Raises the log start offset (DeleteRecords, retention); segments wholly below it go. An offset
+  /// at or below the present start changes nothing.
   ///
   /// @return false when fenced
+  /// @throws IllegalArgumentException if `logStart` is above the committed end: flush first
   boolean raiseLogStart(Lease<PartitionId> lease, long logStart);
 
-  /// Marks objects abandoned: pending ones of dead sessions, and those nothing refers to any more;
-  /// at most `limit`, oldest first.
+  /// Objects to delete, marked abandoned: pending ones of sessions that are over, and those nothing
+  /// refers to any more; at most `limit`, oldest first, the same ones until they are forgotten.
   List<DueObject> dueForDeletion(int limit);
 
   record DueObject(UUID objectId, String key) {}
 
-  /// Forgets an object whose key is deleted.
+  /// Forgets an abandoned object whose key is deleted; does nothing to any other.
   void forgetObject(UUID objectId);
 }

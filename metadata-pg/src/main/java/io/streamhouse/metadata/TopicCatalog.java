@@ -33,7 +33,7 @@ public interface TopicCatalog {
   /// @return the topic deleted, or empty if there is none of that id
   Optional<Topic> delete(UUID topicId);
 
-  /// Adds partitions up to `total`.
+  /// Adds partitions up to `total`, unowned, as [#create] does.
   AddPartitions addPartitions(UUID topicId, int total);
 
   sealed interface AddPartitions {
