@@ -1,0 +1,230 @@
+package io.streamhouse.metadata.memory;
+
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.memory.State.ObjectRow;
+import io.streamhouse.metadata.memory.State.ObjectState;
+import io.streamhouse.metadata.memory.State.PartitionRow;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.stream.IntStream;
+
+final class MemoryManifest implements SegmentManifest {
+
+  private final State state;
+
+  MemoryManifest(State state) {
+    this.state = state;
+  }
+
+  @Override
+  public void registerObject(UUID incarnation, UUID objectId, String key) {
+    state.run(
+        "registerObject",
+        () -> state.objects.putIfAbsent(objectId, new ObjectRow(incarnation, key)));
+  }
+
+  @Override
+  public List<CommitResult> commit(UUID objectId, List<NewSegment> segments) {
+    return state.transaction("commit", () -> commitNow(objectId, segments));
+  }
+
+  private List<CommitResult> commitNow(UUID objectId, List<NewSegment> segments) {
+    var object = state.objects.get(objectId);
+    if (object == null || object.state != ObjectState.PENDING) {
+      return segments.stream().map(segment -> outcome(objectId, segment)).toList();
+    }
+    var results =
+        new ArrayList<CommitResult>(
+            Collections.nCopies(segments.size(), new CommitResult.TopicGone()));
+    var order =
+        IntStream.range(0, segments.size())
+            .boxed()
+            .sorted(
+                Comparator.comparing((Integer i) -> segments.get(i).lease().key())
+                    .thenComparingLong(i -> segments.get(i).baseOffset()))
+            .toList();
+    for (int i : order) {
+      results.set(i, commitOne(objectId, object, segments.get(i)));
+    }
+    object.state = object.segments == 0 ? ObjectState.ABANDONED : ObjectState.COMMITTED;
+    return results;
+  }
+
+  private CommitResult commitOne(UUID objectId, ObjectRow object, NewSegment s) {
+    var row = state.partition(s.lease().key());
+    if (row == null) {
+      return new CommitResult.TopicGone();
+    }
+    if (!row.heldBy(s.lease())) {
+      return new CommitResult.Fenced();
+    }
+    if (row.committedEnd != s.baseOffset()) {
+      return new CommitResult.Gap(row.committedEnd);
+    }
+    row.committedEnd = s.endOffset();
+    row.segments.put(
+        s.endOffset(),
+        new Segment(
+            s.lease().key(),
+            s.baseOffset(),
+            s.endOffset(),
+            objectId,
+            object.key,
+            s.position(),
+            s.length(),
+            s.records(),
+            s.maxTimestamp()));
+    row.epochStarts.putIfAbsent(s.leaderEpoch(), s.baseOffset());
+    object.segments++;
+    return new CommitResult.Committed(s.endOffset());
+  }
+
+  /// What an earlier commit of this object did with a segment, if there was one.
+  private CommitResult outcome(UUID objectId, NewSegment s) {
+    var row = state.partition(s.lease().key());
+    if (row == null) {
+      return new CommitResult.TopicGone();
+    }
+    var segment = row.segments.get(s.endOffset());
+    if (segment != null
+        && segment.objectId().equals(objectId)
+        && segment.baseOffset() == s.baseOffset()) {
+      return new CommitResult.Committed(s.endOffset());
+    }
+    if (!row.heldBy(s.lease())) {
+      return new CommitResult.Fenced();
+    }
+    if (row.logStart >= s.endOffset()) {
+      // Only this lease could have committed the range; its rows went with the log start.
+      return new CommitResult.Committed(s.endOffset());
+    }
+    // Abandoned before it was committed: not a gap, but the end of the session.
+    return row.committedEnd == s.baseOffset()
+        ? new CommitResult.Fenced()
+        : new CommitResult.Gap(row.committedEnd);
+  }
+
+  @Override
+  public List<Segment> segments(PartitionId partition, long fromOffset, int limit) {
+    return state.transaction(
+        "segments",
+        () -> {
+          var row = state.partition(partition);
+          return row == null
+              ? List.<Segment>of()
+              : row.segments.tailMap(fromOffset, false).values().stream().limit(limit).toList();
+        });
+  }
+
+  @Override
+  public Optional<Segment> segmentAtTimestamp(
+      PartitionId partition, long timestamp, long fromOffset) {
+    return state.transaction(
+        "segmentAtTimestamp",
+        () ->
+            Optional.ofNullable(state.partition(partition)).stream()
+                .flatMap(row -> row.segments.tailMap(fromOffset, false).values().stream())
+                .filter(segment -> segment.maxTimestamp() >= timestamp)
+                .findFirst());
+  }
+
+  @Override
+  public Optional<Segment> segmentWithMaxTimestamp(PartitionId partition, long fromOffset) {
+    return state.transaction(
+        "segmentWithMaxTimestamp",
+        () ->
+            Optional.ofNullable(state.partition(partition)).stream()
+                .flatMap(row -> row.segments.tailMap(fromOffset, false).values().stream())
+                .reduce((a, b) -> b.maxTimestamp() > a.maxTimestamp() ? b : a));
+  }
+
+  @Override
+  public List<EpochStart> epochs(PartitionId partition) {
+    return state.transaction(
+        "epochs",
+        () -> {
+          var starts = new ArrayList<EpochStart>();
+          var row = state.partition(partition);
+          if (row != null) {
+            row.epochStarts.forEach((epoch, start) -> starts.add(new EpochStart(epoch, start)));
+          }
+          return starts;
+        });
+  }
+
+  @Override
+  public boolean raiseLogStart(Lease<PartitionId> lease, long logStart) {
+    return state.transaction(
+        "raiseLogStart",
+        () -> {
+          var row = state.partition(lease.key());
+          if (row == null || !row.heldBy(lease)) {
+            return false;
+          }
+          if (logStart > row.committedEnd) {
+            throw new IllegalArgumentException(
+                "log start " + logStart + " above committed end " + row.committedEnd);
+          }
+          if (logStart > row.logStart) {
+            row.logStart = logStart;
+            dropBelow(row, logStart);
+          }
+          return true;
+        });
+  }
+
+  private void dropBelow(PartitionRow row, long logStart) {
+    var below = row.segments.headMap(logStart, true);
+    below.values().forEach(segment -> state.unreference(segment.objectId(), 1));
+    below.clear();
+    // An epoch has ended below the start when a later one begins at or below it.
+    var starts = row.epochStarts;
+    while (starts.size() > 1) {
+      var first = starts.firstKey();
+      if (starts.tailMap(first, false).firstEntry().getValue() > logStart) {
+        break;
+      }
+      starts.remove(first);
+    }
+  }
+
+  @Override
+  public List<DueObject> dueForDeletion(int limit) {
+    return state.transaction(
+        "dueForDeletion",
+        () -> {
+          var due = new ArrayList<DueObject>();
+          for (var entry : state.objects.entrySet()) {
+            var object = entry.getValue();
+            if (due.size() == limit) {
+              break;
+            }
+            if (object.state == ObjectState.PENDING && !state.live(object.incarnation)) {
+              object.state = ObjectState.ABANDONED;
+            }
+            if (object.state == ObjectState.ABANDONED) {
+              due.add(new DueObject(entry.getKey(), object.key));
+            }
+          }
+          return due;
+        });
+  }
+
+  @Override
+  public void forgetObject(UUID objectId) {
+    state.run(
+        "forgetObject",
+        () -> {
+          var object = state.objects.get(objectId);
+          if (object != null && object.state == ObjectState.ABANDONED) {
+            state.objects.remove(objectId);
+          }
+        });
+  }
+}
