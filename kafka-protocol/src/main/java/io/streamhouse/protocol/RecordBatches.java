@@ -117,6 +117,15 @@ public final class RecordBatches implements Iterable<RecordBatch> {
     return single();
   }
 
+  /// Marks the single batch as stamped by the log: `message.timestamp.type=LogAppendTime`. Readers
+  /// take each record's timestamp from the header then, so records are left alone.
+  public void stampLogAppendTime(long millis) {
+    var batch = single();
+    buffer.putShort(21, (short) (batch.attributes() | 0x08));
+    buffer.putLong(35, millis);
+    buffer.putInt(17, crcOf(0, batch.sizeInBytes()));
+  }
+
   /// Walks whole batches; a trailing fragment or a broken length is an [IllegalStateException],
   /// since only checked bytes get here.
   @Override

@@ -1,0 +1,27 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatches;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/// What a partition has done for it elsewhere, because it would block or take long. Stages may
+/// complete on any thread.
+public interface Background {
+
+  /// Producer state as of `committedEnd`, read back from committed segments.
+  CompletableFuture<List<ProducerEntry>> loadProducers(
+      PartitionId partition, long logStart, long committedEnd);
+
+  /// The batch as `settings` want it stored: re-compressed, time-stamped, its keys checked. Fails
+  /// with [Refused] where the batch itself is at fault.
+  CompletableFuture<RecordBatches> rewrite(
+      RecordBatches batches, PartitionSettings settings, long nowMillis);
+
+  /// Raises the log start offset in the metadata store; false when fenced.
+  CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart);
+
+  /// Has the tail flushed soon, whatever its size and age.
+  void requestFlush();
+}

@@ -1,0 +1,152 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.Leases;
+import io.streamhouse.metadata.Leases.Claim;
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.Leases.TakeResult;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.Topic;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The partitions this agent leads: takes leases of those placed here, opens them, closes those
+/// that are gone. With one agent, every partition is placed here.
+///
+/// [#find] may be called by anyone; everything else by one caller at a time, off the event loops.
+public final class Leadership {
+
+  private static final Logger log = LoggerFactory.getLogger(Leadership.class);
+
+  private final Leases leases;
+  private final UUID incarnation;
+  private final UUID walId;
+  private final Opener opener;
+  private final Function<Topic, PartitionSettings> settings;
+  private final ConcurrentHashMap<PartitionId, Partition> led = new ConcurrentHashMap<>();
+
+  /// Makes a partition out of a lease.
+  public interface Opener {
+    Partition open(Grant grant, PartitionSettings settings);
+  }
+
+  public Leadership(
+      Leases leases,
+      UUID incarnation,
+      UUID walId,
+      Opener opener,
+      Function<Topic, PartitionSettings> settings) {
+    this.leases = leases;
+    this.incarnation = incarnation;
+    this.walId = walId;
+    this.opener = opener;
+    this.settings = settings;
+  }
+
+  /// The partition if it is led here; a plain read.
+  public @Nullable Partition find(PartitionId partition) {
+    return led.get(partition);
+  }
+
+  public Collection<Partition> all() {
+    return led.values();
+  }
+
+  /// Takes the leases of every partition in `image` that this session does not hold yet.
+  ///
+  /// @return what was granted; the caller opens it
+  public List<Grant> take(Image image) {
+    var claims = new ArrayList<Claim>();
+    for (var topic : image.topics()) {
+      for (int i = 0; i < topic.partitions(); i++) {
+        var partition = new PartitionId(topic.id(), i);
+        if (!led.containsKey(partition)) {
+          claims.add(new Claim(partition, true, false));
+        }
+      }
+    }
+    var grants = new ArrayList<Grant>();
+    if (!claims.isEmpty()) {
+      for (var result : leases.take(incarnation, walId, claims, List.of(walId))) {
+        switch (result) {
+          case TakeResult.Taken(Grant grant) -> grants.add(grant);
+          case TakeResult.HeldBy(var partition, var other) ->
+              log.info("partition is held elsewhere partition={} by={}", partition, other);
+          case TakeResult.TailElsewhere(var partition, var other) ->
+              log.warn(
+                  "partition waits for the write-ahead log of its tail partition={} walId={}",
+                  partition,
+                  other);
+          case TakeResult.NotFound(var partition) ->
+              log.info("partition is gone partition={}", partition);
+        }
+      }
+    }
+    return grants;
+  }
+
+  /// Opens partitions whose leases were granted.
+  public void open(Image image, List<Grant> grants) {
+    for (var grant : grants) {
+      var topic = image.topic(grant.lease().key().topicId());
+      if (topic == null) {
+        continue;
+      }
+      var partition = opener.open(grant, settings.apply(topic));
+      led.put(partition.id(), partition);
+      log.debug(
+          "partition opened partition={} leaseEpoch={} committedEnd={} highWatermark={}",
+          partition.id(),
+          partition.lease().epoch(),
+          partition.committedEnd(),
+          partition.highWatermark());
+    }
+    if (!grants.isEmpty()) {
+      log.info("partitions opened count={}", grants.size());
+    }
+  }
+
+  /// Brings what is led in line with `image`.
+  ///
+  /// @return whether leases were taken
+  public boolean reconcile(Image image) {
+    for (var partition : List.copyOf(led.values())) {
+      var topic = image.topic(partition.id().topicId());
+      if (topic == null) {
+        led.remove(partition.id());
+        partition.close(new Failure.UnknownTopic());
+      } else {
+        partition.settings(settings.apply(topic));
+      }
+    }
+    var grants = take(image);
+    open(image, grants);
+    return !grants.isEmpty();
+  }
+
+  /// Gives every lease up: those of flushed partitions with a null tail, the others with their tail
+  /// where it is.
+  public void release() {
+    var flushed = new ArrayList<Lease<PartitionId>>();
+    var unflushed = new ArrayList<Lease<PartitionId>>();
+    for (var partition : led.values()) {
+      partition.close(new Failure.NotLeader(OptionalInt.empty()));
+      (partition.flushedToItsEnd() ? flushed : unflushed).add(partition.lease());
+    }
+    led.clear();
+    leases.release(flushed, true);
+    leases.release(unflushed, false);
+    log.info(
+        "partitions released flushed={} withTailInTheLog={}", flushed.size(), unflushed.size());
+  }
+}

@@ -1,0 +1,790 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.lease.Ownership;
+import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.broker.wal.WalAppend;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest.EpochStart;
+import io.streamhouse.protocol.RecordBatch;
+import io.streamhouse.protocol.RecordBatches;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One partition led here: the order of its records, and how far they are safe.
+///
+/// ```
+/// logStart ≤ committedEnd ≤ highWatermark ≤ nextOffset
+/// |---- segments ----|------------- tail -------------|
+/// ```
+///
+/// Guarded by its own lock, held for check, assign and enqueue only. Starts no thread, blocks on
+/// nothing, and completes futures and calls listeners after the lock is released. Batches take
+/// effect in the order of [#append] calls even where one must wait (for its re-compression, or for
+/// producer state to be read back): later ones wait behind it.
+public final class Partition implements Appends, WalAppend.Owner {
+
+  private static final Logger log = LoggerFactory.getLogger(Partition.class);
+
+  /// Appends that may wait in `ingress`; beyond it they are refused, retriably.
+  private static final int INGRESS_LIMIT = 10_000;
+
+  /// A segment gets a full snapshot of producer state at least this often, so that reading the
+  /// state back looks at a bounded part of the log.
+  private static final long SNAPSHOT_BYTES = 64L << 20;
+
+  private static final int SNAPSHOT_SEGMENTS = 32;
+
+  private final Lease<PartitionId> lease;
+  private final Ownership ownership;
+  private final WriteAheadLog wal;
+  private final TailBudget budget;
+  private final Background background;
+  private final TimeSource time;
+  private final ReentrantLock lock = new ReentrantLock();
+  private volatile PartitionSettings settings;
+
+  // Written under lock; volatile so that readers need none.
+  private volatile long logStart;
+  private volatile long committedEnd;
+  private volatile long highWatermark;
+  private volatile long oldestUnflushedNanos;
+
+  // Guarded by lock.
+  private final Tail tail;
+  private long durableEnd;
+  private long nextOffset;
+
+  /// Why this agent does not lead the partition any more.
+  private @Nullable Failure closed;
+
+  /// Why nothing more can be appended although it still leads: the write-ahead log broke.
+  private @Nullable Failure broken;
+
+  /// As of `nextOffset`; null until read back, at the first idempotent append.
+  private @Nullable ProducerStates producers;
+
+  /// As of `committedEnd`; null as long as `producers` is.
+  private @Nullable ProducerStates committedProducers;
+
+  private boolean loadingProducers;
+  private final List<ProducerEntry> committedWhileLoading = new ArrayList<>();
+  private long bytesSinceSnapshot;
+  private int segmentsSinceSnapshot = SNAPSHOT_SEGMENTS;
+
+  private final ArrayDeque<Waiting> ingress = new ArrayDeque<>();
+  private final ArrayDeque<Unacknowledged> unacknowledged = new ArrayDeque<>();
+  private final List<Advance> advances = new ArrayList<>();
+  private final List<Truncation> truncations = new ArrayList<>();
+
+  /// An append whose batch cannot be taken yet. Owns the batch its stage yields.
+  private record Waiting(
+      CompletableFuture<RecordBatches> batches,
+      Acks acks,
+      CompletableFuture<AppendResult> result) {}
+
+  /// An append that is answered once the high watermark reaches `endOffset`.
+  private record Unacknowledged(
+      long endOffset, AppendResult result, CompletableFuture<AppendResult> future) {}
+
+  /// A listener waiting for the high watermark; compared by identity.
+  private static final class Advance {
+    final long seen;
+    final Runnable listener;
+
+    Advance(long seen, Runnable listener) {
+      this.seen = seen;
+      this.listener = listener;
+    }
+  }
+
+  /// A DeleteRecords that waits for the tail below `offset` to be committed.
+  private record Truncation(long offset, CompletableFuture<TruncateResult> future) {}
+
+  /// What is to be completed and called once the lock is released.
+  private static final class Settled {
+    private final List<Runnable> calls = new ArrayList<>(2);
+
+    <T> void complete(CompletableFuture<T> future, T value) {
+      calls.add(() -> future.complete(value));
+    }
+
+    void call(Runnable call) {
+      calls.add(call);
+    }
+
+    void run() {
+      calls.forEach(Runnable::run);
+    }
+  }
+
+  /// @param grant the lease, and where the committed log ends
+  /// @param replayed acknowledged batches beyond it, in order and without gap; the partition takes
+  ///   references of its own
+  public Partition(
+      Grant grant,
+      List<RecordBatches> replayed,
+      PartitionSettings settings,
+      Ownership ownership,
+      WriteAheadLog wal,
+      TailBudget budget,
+      Background background,
+      TimeSource time) {
+    this.lease = grant.lease();
+    this.ownership = ownership;
+    this.wal = wal;
+    this.budget = budget;
+    this.background = background;
+    this.time = time;
+    this.settings = settings;
+    this.logStart = grant.logStart();
+    this.committedEnd = grant.committedEnd();
+    this.tail = new Tail(committedEnd);
+    for (var batch : replayed) {
+      tail.add(batch);
+    }
+    budget.reserve(tail.bytes());
+    this.nextOffset = tail.end();
+    this.durableEnd = nextOffset;
+    this.highWatermark = nextOffset;
+    this.oldestUnflushedNanos = time.nanos();
+    if (committedEnd == 0) {
+      producers = new ProducerStates();
+      committedProducers = new ProducerStates();
+      applyTail(producers);
+    }
+  }
+
+  public PartitionId id() {
+    return lease.key();
+  }
+
+  public Lease<PartitionId> lease() {
+    return lease;
+  }
+
+  /// The first offset that can be read.
+  public long logStart() {
+    return logStart;
+  }
+
+  /// End of what is in committed segments.
+  public long committedEnd() {
+    return committedEnd;
+  }
+
+  /// One past the last offset consumers may see.
+  public long highWatermark() {
+    return highWatermark;
+  }
+
+  /// Why this agent may not answer for the partition's tail now, if so: checked before serving
+  /// anything at or above `committedEnd`.
+  public @Nullable Failure notLeading() {
+    lock.lock();
+    try {
+      return closed != null ? closed : ownership.holds() ? null : notLeader();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public void settings(PartitionSettings changed) {
+    settings = changed;
+  }
+
+  @Override
+  public CompletableFuture<AppendResult> append(RecordBatches batches, Acks acks) {
+    var asked = settings;
+    long now = time.wallMillis();
+    var refused = asked.refuses(batches, now);
+    if (refused != null) {
+      return CompletableFuture.completedFuture(new AppendResult.Refused(refused));
+    }
+    var result = new CompletableFuture<AppendResult>();
+    var batch = batches.single();
+    if (asked.recompresses(batch) || asked.keysRequired()) {
+      batches.retain();
+      var rewritten =
+          background.rewrite(batches, asked, now).whenComplete((_, _) -> batches.release());
+      offer(new Waiting(rewritten, acks, result));
+      return result;
+    }
+    if (asked.logAppendTime()) {
+      batches.stampLogAppendTime(now);
+    }
+    var settled = new Settled();
+    boolean taken = false;
+    lock.lock();
+    try {
+      if (ingress.isEmpty() && (!batch.hasProducerId() || producers != null)) {
+        take(batches, acks, result, settled);
+        taken = true;
+      }
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+    if (!taken) {
+      batches.retain();
+      offer(new Waiting(CompletableFuture.completedFuture(batches), acks, result));
+    }
+    return result;
+  }
+
+  /// Queues an append behind those that wait already.
+  private void offer(Waiting waiting) {
+    boolean full;
+    lock.lock();
+    try {
+      full = ingress.size() >= INGRESS_LIMIT;
+      if (!full) {
+        ingress.addLast(waiting);
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (full) {
+      var _ = waiting.batches.thenAccept(RecordBatches::release);
+      waiting.result.complete(
+          new AppendResult.Refused(new Failure.Backpressure("too many appends wait")));
+    } else {
+      var _ = waiting.batches.whenComplete((_, _) -> drainIngress());
+    }
+  }
+
+  /// Takes the appends at the head of the queue that need not wait any more.
+  private void drainIngress() {
+    var settled = new Settled();
+    boolean load = false;
+    lock.lock();
+    try {
+      while (!ingress.isEmpty() && ingress.getFirst().batches.isDone()) {
+        var head = ingress.getFirst();
+        RecordBatches batches;
+        try {
+          batches = head.batches.join();
+        } catch (CompletionException failed) {
+          ingress.removeFirst();
+          settled.complete(head.result, new AppendResult.Refused(failureOf(failed.getCause())));
+          continue;
+        }
+        if (batches.single().hasProducerId() && producers == null && closed == null) {
+          load = !loadingProducers;
+          loadingProducers = true;
+          break;
+        }
+        ingress.removeFirst();
+        var refused = settings.refuses(batches, time.wallMillis());
+        if (refused == null) {
+          take(batches, head.acks, head.result, settled);
+        } else {
+          settled.complete(head.result, new AppendResult.Refused(refused));
+        }
+        settled.call(batches::release);
+      }
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+    if (load) {
+      loadProducers();
+    }
+  }
+
+  private static Failure failureOf(@Nullable Throwable thrown) {
+    return thrown instanceof Refused refused
+        ? refused.failure()
+        : new Failure.Storage(String.valueOf(thrown));
+  }
+
+  /// Checks, assigns, stamps and queues one batch. Under lock.
+  private void take(
+      RecordBatches batches, Acks acks, CompletableFuture<AppendResult> result, Settled settled) {
+    var unable = closed != null ? closed : broken != null ? broken : null;
+    if (unable == null && !ownership.holds()) {
+      unable = notLeader();
+    }
+    if (unable != null) {
+      settled.complete(result, new AppendResult.Refused(unable));
+      return;
+    }
+    switch (producers == null
+        ? new ProducerStates.Check.Accepted()
+        : producers.check(batches.single())) {
+      case ProducerStates.Check.Rejected(Failure failure) ->
+          settled.complete(result, new AppendResult.Refused(failure));
+      case ProducerStates.Check.Duplicate(WrittenBatch first) ->
+          answer(
+              first.endOffset(),
+              new AppendResult.Appended(first.baseOffset(), -1, logStart),
+              acks,
+              result,
+              settled);
+      case ProducerStates.Check.Accepted _ -> {
+        if (!budget.tryReserve(batches.sizeInBytes())) {
+          background.requestFlush();
+          settled.complete(
+              result, new AppendResult.Refused(new Failure.Backpressure("unflushed data is full")));
+          return;
+        }
+        var batch = batches.stamp(nextOffset, lease.epoch());
+        var refusal =
+            wal.append(
+                new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), batches, this));
+        if (refusal != null) {
+          budget.release(batches.sizeInBytes());
+          settled.complete(result, new AppendResult.Refused(failureOf(refusal)));
+          return;
+        }
+        if (producers != null) {
+          producers.apply(batch);
+        }
+        if (tail.batches() == 0) {
+          oldestUnflushedNanos = time.nanos();
+        }
+        tail.add(batches);
+        long baseOffset = nextOffset;
+        nextOffset = batch.endOffset();
+        answer(
+            nextOffset,
+            new AppendResult.Appended(
+                baseOffset, batch.isLogAppendTime() ? batch.maxTimestamp() : -1, logStart),
+            acks,
+            result,
+            settled);
+      }
+    }
+  }
+
+  private static Failure failureOf(WriteAheadLog.Refusal refusal) {
+    return switch (refusal) {
+      case WriteAheadLog.Refusal.Full(String why) -> new Failure.Backpressure(why);
+      case WriteAheadLog.Refusal.Broken(String why) -> new Failure.Storage(why);
+    };
+  }
+
+  private void answer(
+      long endOffset,
+      AppendResult answer,
+      Acks acks,
+      CompletableFuture<AppendResult> result,
+      Settled settled) {
+    if (acks == Acks.LEADER || endOffset <= highWatermark) {
+      settled.complete(result, answer);
+    } else {
+      unacknowledged.addLast(new Unacknowledged(endOffset, answer, result));
+    }
+  }
+
+  @Override
+  public void written(WalAppend append) {
+    var settled = new Settled();
+    lock.lock();
+    try {
+      durableEnd = append.endOffset();
+      advance(settled);
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+  }
+
+  @Override
+  public void failed(WalAppend append, String why) {
+    var settled = new Settled();
+    lock.lock();
+    try {
+      if (broken == null) {
+        broken = new Failure.Storage(why);
+      }
+      refuseUnacknowledged(broken, settled);
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+  }
+
+  /// Moves the high watermark to what is durable, if the lease still holds: a paused owner has
+  /// either written before its successor read, or does not acknowledge. Under lock.
+  private void advance(Settled settled) {
+    if (closed != null || durableEnd <= highWatermark || !ownership.holds()) {
+      return;
+    }
+    highWatermark = durableEnd;
+    while (!unacknowledged.isEmpty() && unacknowledged.getFirst().endOffset <= highWatermark) {
+      var first = unacknowledged.removeFirst();
+      settled.complete(first.future, first.result);
+    }
+    fireAdvances(settled);
+  }
+
+  private void fireAdvances(Settled settled) {
+    advances.removeIf(advance -> {
+      if (closed == null && advance.seen >= highWatermark) {
+        return false;
+      }
+      settled.call(advance.listener);
+      return true;
+    });
+  }
+
+  /// Calls `listener` once: when the high watermark is above `seen`, or the partition closed.
+  ///
+  /// @return takes the listener back
+  public Runnable onAdvance(long seen, Runnable listener) {
+    var advance = new Advance(seen, listener);
+    boolean now;
+    lock.lock();
+    try {
+      now = closed != null || highWatermark > seen;
+      if (!now) {
+        advances.add(advance);
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (now) {
+      listener.run();
+    }
+    return () -> {
+      lock.lock();
+      try {
+        advances.remove(advance);
+      } finally {
+        lock.unlock();
+      }
+    };
+  }
+
+  /// Batches of the tail from the one that holds `offset` on; null when that offset is in the
+  /// committed log by now. The caller releases them.
+  public @Nullable List<RecordBatches> readTail(long offset, long endLimit, long maxBytes) {
+    lock.lock();
+    try {
+      return offset < tail.start()
+          ? null
+          : tail.read(offset, Math.min(endLimit, highWatermark), maxBytes);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// The first batch of the tail, at or beyond `offset` and below the high watermark, that may hold
+  /// a record with timestamp ≥ `timestamp`. The caller releases it.
+  public @Nullable RecordBatches tailBatchAt(long timestamp, long offset) {
+    lock.lock();
+    try {
+      for (int i = tail.indexOf(offset); i < tail.batches(); i++) {
+        var header = tail.header(i);
+        if (header.endOffset() > highWatermark) {
+          return null;
+        }
+        if (header.maxTimestamp() >= timestamp) {
+          return tail.get(i).retain();
+        }
+      }
+      return null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// The first batch of the tail below the high watermark with its largest timestamp. The caller
+  /// releases it.
+  public @Nullable RecordBatches tailBatchWithMaxTimestamp() {
+    lock.lock();
+    try {
+      int found = -1;
+      for (int i = 0; i < tail.batches(); i++) {
+        var header = tail.header(i);
+        if (header.endOffset() > highWatermark) {
+          break;
+        }
+        if (found < 0 || header.maxTimestamp() > tail.header(found).maxTimestamp()) {
+          found = i;
+        }
+      }
+      return found < 0 ? null : tail.get(found).retain();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Where each leader epoch in the tail begins, ending with this lease's own.
+  public List<EpochStart> tailEpochs() {
+    lock.lock();
+    try {
+      var epochs = new ArrayList<EpochStart>();
+      int epoch = -1;
+      for (int i = 0; i < tail.batches(); i++) {
+        var header = tail.header(i);
+        if (header.leaderEpoch() != epoch) {
+          epoch = header.leaderEpoch();
+          epochs.add(new EpochStart(epoch, header.baseOffset()));
+        }
+      }
+      if (epoch != lease.epoch()) {
+        epochs.add(new EpochStart(lease.epoch(), nextOffset));
+      }
+      return epochs;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public CompletableFuture<TruncateResult> deleteRecordsBefore(long offset) {
+    var future = new CompletableFuture<TruncateResult>();
+    boolean now;
+    long target;
+    lock.lock();
+    try {
+      target = offset == -1 ? highWatermark : offset;
+      var unable = closed != null ? closed : ownership.holds() ? null : notLeader();
+      if (unable == null && (target < 0 || target > highWatermark)) {
+        unable = new Failure.OffsetOutOfRange(target, logStart, highWatermark);
+      }
+      if (unable != null) {
+        return CompletableFuture.completedFuture(new TruncateResult.Refused(unable));
+      }
+      if (target <= logStart) {
+        return CompletableFuture.completedFuture(new TruncateResult.Truncated(logStart));
+      }
+      now = target <= committedEnd;
+      if (!now) {
+        truncations.add(new Truncation(target, future));
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (now) {
+      truncate(new Truncation(target, future));
+    } else {
+      background.requestFlush();
+    }
+    return future;
+  }
+
+  private void truncate(Truncation truncation) {
+    var _ =
+        background
+            .raiseLogStart(lease, truncation.offset)
+            .whenComplete((done, thrown) -> {
+              if (thrown != null) {
+                truncation.future.complete(
+                    new TruncateResult.Refused(new Failure.Storage(thrown.toString())));
+              } else if (!done) {
+                truncation.future.complete(new TruncateResult.Refused(notLeader()));
+              } else {
+                raise(truncation.offset);
+                truncation.future.complete(new TruncateResult.Truncated(logStart));
+              }
+            });
+  }
+
+  private void raise(long offset) {
+    lock.lock();
+    try {
+      logStart = Math.max(logStart, offset);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// The oldest part of the tail that is durable but not committed: up to `maxBytes`, of one leader
+  /// epoch. Null when there is none. The caller releases it.
+  @Nullable FlushSlice unflushed(long maxBytes) {
+    lock.lock();
+    try {
+      if (closed != null || loadingProducers) {
+        return null;
+      }
+      var batches = tail.readOneEpoch(highWatermark, maxBytes);
+      if (batches.isEmpty()) {
+        return null;
+      }
+      var changed = new ProducerStates();
+      for (var batch : batches) {
+        changed.apply(batch.single());
+      }
+      boolean snapshot =
+          committedProducers != null
+              && (bytesSinceSnapshot >= SNAPSHOT_BYTES
+                  || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS);
+      if (snapshot && committedProducers != null) {
+        changed.merge(committedProducers.all());
+      }
+      return new FlushSlice(
+          this,
+          batches.getFirst().single().leaderEpoch(),
+          batches.getFirst().single().baseOffset(),
+          batches.getLast().single().endOffset(),
+          batches,
+          changed.all(),
+          snapshot);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Whether segments hold everything ever queued here; final once the partition is closed.
+  boolean flushedToItsEnd() {
+    lock.lock();
+    try {
+      return committedEnd == nextOffset;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// How long the oldest unflushed batch has waited; empty when there is none.
+  OptionalLong unflushedNanos() {
+    return highWatermark > committedEnd
+        ? OptionalLong.of(time.nanos() - oldestUnflushedNanos)
+        : OptionalLong.empty();
+  }
+
+  /// Drops what `slice` covers from the tail: it is in a committed segment now.
+  void committed(FlushSlice slice) {
+    var ready = new ArrayList<Truncation>();
+    lock.lock();
+    try {
+      committedEnd = slice.endOffset();
+      budget.release(tail.dropBelow(committedEnd));
+      oldestUnflushedNanos = time.nanos();
+      if (loadingProducers) {
+        committedWhileLoading.addAll(slice.producers());
+      } else if (committedProducers != null) {
+        committedProducers.merge(slice.producers());
+      }
+      bytesSinceSnapshot = slice.snapshot() ? 0 : bytesSinceSnapshot + slice.sizeInBytes();
+      segmentsSinceSnapshot = slice.snapshot() ? 0 : segmentsSinceSnapshot + 1;
+      truncations.removeIf(
+          truncation -> truncation.offset <= committedEnd && ready.add(truncation));
+    } finally {
+      lock.unlock();
+    }
+    ready.forEach(this::truncate);
+  }
+
+  /// Re-examines what time decides: an acknowledgement that waited for the lease to be renewed, and
+  /// producers not heard of for `producerExpiration`.
+  public void tick(Duration producerExpiration) {
+    var settled = new Settled();
+    lock.lock();
+    try {
+      advance(settled);
+      long expired = time.wallMillis() - producerExpiration.toMillis();
+      if (producers != null && committedProducers != null && tail.batches() == 0) {
+        producers.removeIf(entry -> entry.lastTimestamp() < expired);
+        committedProducers.removeIf(entry -> entry.lastTimestamp() < expired);
+      }
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+  }
+
+  /// Ends leadership: everything that waits is refused with `why`, the tail's memory is released.
+  public void close(Failure why) {
+    var settled = new Settled();
+    lock.lock();
+    try {
+      if (closed != null) {
+        return;
+      }
+      closed = why;
+      refuseUnacknowledged(why, settled);
+      for (var truncation : truncations) {
+        settled.complete(truncation.future, new TruncateResult.Refused(why));
+      }
+      truncations.clear();
+      fireAdvances(settled);
+      budget.release(tail.dropBelow(Long.MAX_VALUE));
+    } finally {
+      lock.unlock();
+    }
+    settled.run();
+    drainIngress();
+    log.info("partition closed partition={} leaseEpoch={} why={}", id(), lease.epoch(), why);
+  }
+
+  private void refuseUnacknowledged(Failure why, Settled settled) {
+    for (var waiting : unacknowledged) {
+      settled.complete(waiting.future, new AppendResult.Refused(why));
+    }
+    unacknowledged.clear();
+  }
+
+  /// Reads producer state back; appends wait in `ingress` meanwhile.
+  private void loadProducers() {
+    var _ =
+        background
+            .loadProducers(id(), logStart, committedEnd)
+            .whenComplete((entries, thrown) -> {
+              var settled = new Settled();
+              lock.lock();
+              try {
+                loadingProducers = false;
+                if (thrown == null) {
+                  var committed = new ProducerStates();
+                  committed.merge(entries);
+                  committed.merge(committedWhileLoading);
+                  var current = new ProducerStates();
+                  current.merge(committed.all());
+                  applyTail(current);
+                  committedProducers = committed;
+                  producers = current;
+                } else {
+                  refuseIngress(thrown, settled);
+                }
+                committedWhileLoading.clear();
+              } finally {
+                lock.unlock();
+              }
+              settled.run();
+              drainIngress();
+            });
+  }
+
+  /// Producer state cannot be read back now: whoever waits for it may retry.
+  private void refuseIngress(Throwable thrown, Settled settled) {
+    log.warn("cannot read producer state back partition={} why={}", id(), thrown.toString());
+    while (!ingress.isEmpty() && ingress.getFirst().batches.isDone()) {
+      var head = ingress.removeFirst();
+      if (!head.batches.isCompletedExceptionally()) {
+        settled.call(head.batches.join()::release);
+      }
+      settled.complete(
+          head.result,
+          new AppendResult.Refused(
+              new Failure.Backpressure("producer state cannot be read: " + thrown)));
+    }
+  }
+
+  private void applyTail(ProducerStates states) {
+    for (int i = 0; i < tail.batches(); i++) {
+      RecordBatch header = tail.header(i);
+      states.apply(header);
+    }
+  }
+
+  private static Failure notLeader() {
+    return new Failure.NotLeader(OptionalInt.empty());
+  }
+}

@@ -1,0 +1,61 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.protocol.RecordBatch;
+import java.util.ArrayList;
+import java.util.List;
+
+/// What one idempotent producer wrote last to a partition. Immutable.
+///
+/// @param batches its latest batches of `epoch`, oldest first, at most [#WINDOW]
+/// @param lastTimestamp largest record timestamp of its last batch, ms; what expiry goes by
+public record ProducerEntry(
+    long producerId, short epoch, List<WrittenBatch> batches, long lastTimestamp) {
+
+  /// Kafka's producers keep at most five requests in flight with idempotence, so a retry is always
+  /// among the last five batches.
+  public static final int WINDOW = 5;
+
+  public ProducerEntry {
+    batches = List.copyOf(batches);
+    if (batches.isEmpty() || batches.size() > WINDOW) {
+      throw new IllegalArgumentException(batches.size() + " batches");
+    }
+  }
+
+  public record WrittenBatch(int baseSequence, int lastSequence, long baseOffset, long timestamp) {
+
+    static WrittenBatch of(RecordBatch batch) {
+      return new WrittenBatch(
+          batch.baseSequence(), batch.lastSequence(), batch.baseOffset(), batch.maxTimestamp());
+    }
+
+    /// One past its last offset; sequences wrap, offsets do not.
+    long endOffset() {
+      return baseOffset + ((lastSequence - baseSequence) & 0x7fff_ffff) + 1;
+    }
+  }
+
+  WrittenBatch latest() {
+    return batches.getLast();
+  }
+
+  /// This entry and another of the same producer as one: the higher epoch wins, of one epoch the
+  /// latest batches of both.
+  public ProducerEntry merge(ProducerEntry other) {
+    if (other.epoch != epoch) {
+      return other.epoch > epoch ? other : this;
+    }
+    var all = new ArrayList<>(batches);
+    for (var batch : other.batches) {
+      if (!all.contains(batch)) {
+        all.add(batch);
+      }
+    }
+    all.sort((a, b) -> Long.compare(a.baseOffset(), b.baseOffset()));
+    return new ProducerEntry(
+        producerId,
+        epoch,
+        all.subList(Math.max(0, all.size() - WINDOW), all.size()),
+        Math.max(lastTimestamp, other.lastTimestamp));
+  }
+}

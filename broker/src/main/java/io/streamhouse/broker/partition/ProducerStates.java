@@ -1,0 +1,102 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.protocol.RecordBatch;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/// Kafka's sequence rules for the idempotent producers of one partition. Guarded by its owner's
+/// lock.
+///
+/// | batch of a producer               | answer                                       |
+/// |-----------------------------------|----------------------------------------------|
+/// | unknown here                      | accepted, whatever its sequence (KIP-360)    |
+/// | with an older epoch               | `INVALID_PRODUCER_EPOCH`                     |
+/// | with a newer epoch                | accepted if its sequence is 0                |
+/// | equal to one of its last five     | duplicate: gets that batch's offset          |
+/// | continuing its last, wrap at 2^31 | accepted                                     |
+/// | anything else                     | `OUT_OF_ORDER_SEQUENCE_NUMBER`               |
+final class ProducerStates {
+
+  private final Map<Long, ProducerEntry> entries = new HashMap<>();
+
+  /// What became of a batch's producer fields.
+  sealed interface Check {
+    record Accepted() implements Check {}
+
+    record Duplicate(WrittenBatch first) implements Check {}
+
+    record Rejected(Failure failure) implements Check {}
+  }
+
+  private static final Check ACCEPTED = new Check.Accepted();
+
+  Check check(RecordBatch batch) {
+    if (!batch.hasProducerId()) {
+      return ACCEPTED;
+    }
+    var entry = entries.get(batch.producerId());
+    if (entry == null) {
+      return ACCEPTED;
+    }
+    if (batch.producerEpoch() < entry.epoch()) {
+      return new Check.Rejected(
+          new Failure.InvalidProducerEpoch(
+              batch.producerId(), entry.epoch(), batch.producerEpoch()));
+    }
+    if (batch.producerEpoch() > entry.epoch()) {
+      return batch.baseSequence() == 0 ? ACCEPTED : outOfOrder(batch, 0);
+    }
+    for (var written : entry.batches()) {
+      if (written.baseSequence() == batch.baseSequence()
+          && written.lastSequence() == batch.lastSequence()) {
+        return new Check.Duplicate(written);
+      }
+    }
+    int last = entry.latest().lastSequence();
+    int next = last == Integer.MAX_VALUE ? 0 : last + 1;
+    return batch.baseSequence() == next ? ACCEPTED : outOfOrder(batch, next);
+  }
+
+  private static Check outOfOrder(RecordBatch batch, int expected) {
+    return new Check.Rejected(
+        new Failure.OutOfOrderSequence(batch.producerId(), expected, batch.baseSequence()));
+  }
+
+  /// Records an accepted batch; called in the same step that appends it.
+  void apply(RecordBatch batch) {
+    if (batch.hasProducerId()) {
+      merge(
+          new ProducerEntry(
+              batch.producerId(),
+              batch.producerEpoch(),
+              List.of(WrittenBatch.of(batch)),
+              batch.maxTimestamp()));
+    }
+  }
+
+  void merge(ProducerEntry entry) {
+    entries.merge(entry.producerId(), entry, ProducerEntry::merge);
+  }
+
+  void merge(Collection<ProducerEntry> others) {
+    others.forEach(this::merge);
+  }
+
+  void removeIf(Predicate<ProducerEntry> expired) {
+    entries.values().removeIf(expired);
+  }
+
+  boolean isEmpty() {
+    return entries.isEmpty();
+  }
+
+  /// All entries as of now.
+  List<ProducerEntry> all() {
+    return List.copyOf(entries.values());
+  }
+}

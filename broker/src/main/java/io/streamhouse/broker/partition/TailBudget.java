@@ -1,0 +1,40 @@
+package io.streamhouse.broker.partition;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/// Memory all partitions' unflushed batches may take together, in bytes. At the limit appends are
+/// refused, retriably.
+public final class TailBudget {
+
+  private final long limit;
+  private final AtomicLong used = new AtomicLong();
+
+  public TailBudget(long limit) {
+    this.limit = limit;
+  }
+
+  boolean tryReserve(int bytes) {
+    if (used.addAndGet(bytes) > limit) {
+      used.addAndGet(-bytes);
+      return false;
+    }
+    return true;
+  }
+
+  /// Counts batches that must be taken: those replayed.
+  void reserve(long bytes) {
+    used.addAndGet(bytes);
+  }
+
+  void release(long bytes) {
+    used.addAndGet(-bytes);
+  }
+
+  public long used() {
+    return used.get();
+  }
+
+  public long limit() {
+    return limit;
+  }
+}

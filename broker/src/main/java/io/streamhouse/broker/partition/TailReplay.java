@@ -1,0 +1,176 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.WalEntry;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Sorts what a write-ahead log holds into the tails of the partitions it belongs to.
+///
+/// A partition accepts only entries of the WAL named in its row, with an epoch at least its tail's,
+/// chaining without gap from its committed end; an entry of a higher epoch voids every earlier one
+/// at or above its base offset. Everything else is dropped, counted, and logged as ranges. Entries
+/// of a topic that the catalogue has never heard of (a database older than this log) are kept: see
+/// [#unknownTopics].
+public final class TailReplay {
+
+  private static final Logger log = LoggerFactory.getLogger(TailReplay.class);
+
+  private final UUID walId;
+  private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
+  private final Set<UUID> deletedTopics;
+  private final Set<UUID> unknownTopics = new HashSet<>();
+  private final Map<PartitionId, Dropped> dropped = new HashMap<>();
+
+  /// @param grants of the partitions whose tail may be in this log
+  /// @param deletedTopics whose entries are dropped
+  public TailReplay(UUID walId, Collection<Grant> grants, Collection<UUID> deletedTopics) {
+    this.walId = walId;
+    this.deletedTopics = Set.copyOf(deletedTopics);
+    for (var grant : grants) {
+      tails.put(grant.lease().key(), new TailBuilder(grant));
+    }
+  }
+
+  /// Takes one entry, oldest first; copies the bytes it keeps.
+  public void entry(WalEntry entry) {
+    var partition = new PartitionId(entry.topicId(), entry.partition());
+    var tail = tails.get(partition);
+    if (tail == null) {
+      if (deletedTopics.contains(entry.topicId())) {
+        drop(partition, entry, "topic deleted");
+      } else {
+        unknownTopics.add(entry.topicId());
+      }
+      return;
+    }
+    var refused = tail.offer(entry);
+    if (refused != null) {
+      drop(partition, entry, refused);
+    }
+  }
+
+  private void drop(PartitionId partition, WalEntry entry, String why) {
+    dropped
+        .computeIfAbsent(partition, _ -> new Dropped())
+        .add(entry.baseOffset(), entry.leaseEpoch(), why);
+  }
+
+  /// The acknowledged batches of a partition beyond its committed end.
+  public List<RecordBatches> tail(PartitionId partition) {
+    var tail = tails.get(partition);
+    return tail == null ? List.of() : tail.batches();
+  }
+
+  /// Topics in the log that are neither known nor deleted; the files that name them must stay.
+  public Set<UUID> unknownTopics() {
+    return unknownTopics;
+  }
+
+  /// Says what was dropped and why, once.
+  public void report() {
+    dropped.forEach((partition, ranges) ->
+        log.info(
+            "replay dropped {} entries partition={} offsets={}..{} epochs={}..{} why={}",
+            ranges.count,
+            partition,
+            ranges.lowest,
+            ranges.highest,
+            ranges.lowestEpoch,
+            ranges.highestEpoch,
+            ranges.reasons));
+    if (!unknownTopics.isEmpty()) {
+      log.warn("replay keeps the files of topics unknown to the metadata ids={}", unknownTopics);
+    }
+  }
+
+  private final class TailBuilder {
+
+    private final Grant grant;
+    private final List<Kept> kept = new ArrayList<>();
+
+    private record Kept(int epoch, long baseOffset, long endOffset, RecordBatches batches) {}
+
+    TailBuilder(Grant grant) {
+      this.grant = grant;
+    }
+
+    /// @return why the entry is not part of the tail, or null
+    @Nullable String offer(WalEntry entry) {
+      if (grant.tail().isEmpty() || !grant.tail().get().walId().equals(walId)) {
+        return "tail is not in this log";
+      }
+      if (entry.leaseEpoch() < grant.tail().get().epoch()) {
+        return "epoch before the tail's";
+      }
+      int newest = kept.isEmpty() ? -1 : kept.getLast().epoch;
+      if (entry.leaseEpoch() < newest) {
+        return "epoch before that of earlier entries";
+      }
+      if (entry.leaseEpoch() > newest) {
+        kept.removeIf(earlier -> earlier.baseOffset >= entry.baseOffset());
+      }
+      var batches = RecordBatches.of(entry.batch());
+      var batch = batches.single();
+      if (batch.baseOffset() != entry.baseOffset()
+          || batch.sizeInBytes() != batches.sizeInBytes()) {
+        throw new IllegalStateException(
+            "write-ahead log entry of %s at %d holds a batch at %d of %d in %d bytes"
+                .formatted(
+                    grant.lease().key(),
+                    entry.baseOffset(),
+                    batch.baseOffset(),
+                    batch.sizeInBytes(),
+                    batches.sizeInBytes()));
+      }
+      if (batch.endOffset() <= grant.committedEnd()) {
+        return "committed";
+      }
+      long next = kept.isEmpty() ? grant.committedEnd() : kept.getLast().endOffset;
+      if (entry.baseOffset() != next) {
+        return "does not continue at " + next;
+      }
+      var copy = ByteBuffer.allocate(batches.sizeInBytes()).put(entry.batch().duplicate()).flip();
+      kept.add(
+          new Kept(
+              entry.leaseEpoch(), entry.baseOffset(), batch.endOffset(), RecordBatches.of(copy)));
+      return null;
+    }
+
+    List<RecordBatches> batches() {
+      return kept.stream().map(Kept::batches).toList();
+    }
+  }
+
+  private static final class Dropped {
+    private int count;
+    private long lowest = Long.MAX_VALUE;
+    private long highest;
+    private int lowestEpoch = Integer.MAX_VALUE;
+    private int highestEpoch;
+    private final Set<String> reasons = new HashSet<>();
+
+    void add(long offset, int epoch, String why) {
+      count++;
+      lowest = Math.min(lowest, offset);
+      highest = Math.max(highest, offset);
+      lowestEpoch = Math.min(lowestEpoch, epoch);
+      highestEpoch = Math.max(highestEpoch, epoch);
+      if (reasons.size() < 8) {
+        reasons.add(why);
+      }
+    }
+  }
+}
