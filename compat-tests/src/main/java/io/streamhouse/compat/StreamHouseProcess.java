@@ -1,0 +1,128 @@
+package io.streamhouse.compat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// One StreamHouse agent, started the way a user starts it: by `bin/streamhouse`.
+public final class StreamHouseProcess implements ServerUnderTest {
+
+  private static final Duration START_LIMIT = Duration.ofMinutes(1);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(90);
+  private static final String READY = "listening on ";
+
+  private final Kits kits;
+  private final Path data;
+  private final Map<String, String> config;
+  private int port;
+  private @Nullable ChildProcess process;
+
+  /// @param data an empty or not yet existing directory, or one an agent has used before
+  /// @param config settings, as `-o key=value`
+  public StreamHouseProcess(Kits kits, Path data, Map<String, String> config) {
+    this.kits = kits;
+    this.data = data;
+    this.config = new LinkedHashMap<>(config);
+  }
+
+  @Override
+  public String name() {
+    return "StreamHouse";
+  }
+
+  @Override
+  public void start() {
+    if (isAlive()) {
+      throw new IllegalStateException("already running");
+    }
+    var command = new ArrayList<String>();
+    command.add(
+        System.getProperty("streamhouse.launcher", kits.root().resolve("bin/streamhouse") + ""));
+    command.addAll(List.of("start", "--data", data.toString(), "--port", Integer.toString(port)));
+    config.forEach((key, value) -> command.addAll(List.of("-o", key + "=" + value)));
+    try {
+      Files.createDirectories(data.toAbsolutePath().getParent());
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    }
+    // The log lies beside the data directory, which belongs to the agent alone.
+    var child =
+        ChildProcess.start(
+            new ChildProcess.Spec(
+                "streamhouse", command, data.resolveSibling(data.getFileName() + ".log")));
+    process = child;
+    String line = child.awaitLine(child.line(text -> text.contains(READY)), START_LIMIT);
+    String address = line.substring(line.indexOf(READY) + READY.length()).strip();
+    int listening = Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
+    if (port != 0 && port != listening) {
+      throw new IllegalStateException("asked for port " + port + ", got " + line);
+    }
+    port = listening;
+  }
+
+  @Override
+  public int stop() {
+    var child = running();
+    child.terminate();
+    return child.await(STOP_LIMIT);
+  }
+
+  @Override
+  public void kill() {
+    running().kill();
+  }
+
+  @Override
+  public boolean isAlive() {
+    return process != null && process.isAlive();
+  }
+
+  @Override
+  public String bootstrap() {
+    return "127.0.0.1:" + port();
+  }
+
+  @Override
+  public int port() {
+    if (port == 0) {
+      throw new IllegalStateException("the port is known once it was started");
+    }
+    return port;
+  }
+
+  @Override
+  public Path data() {
+    return data;
+  }
+
+  @Override
+  public Figures figures() {
+    return running().figures();
+  }
+
+  @Override
+  public String tail() {
+    return process == null ? name() + " was never started" : process.tail();
+  }
+
+  @Override
+  public void close() {
+    if (process != null) {
+      process.close();
+    }
+  }
+
+  private ChildProcess running() {
+    if (process == null) {
+      throw new IllegalStateException(name() + " was never started");
+    }
+    return process;
+  }
+}
