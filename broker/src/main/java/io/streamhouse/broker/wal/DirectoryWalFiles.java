@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// Files named `{sequence:020}.wal` in one directory.
+/// Files named `{sequence:020}.wal` in one directory; retired ones end in `.spare`.
 ///
 /// Files are written with zeros when they are made: writing into allocated blocks keeps the sync of
 /// each group free of file-system metadata, the largest single effect measured on the produce path.
@@ -24,6 +24,11 @@ public final class DirectoryWalFiles implements WalFiles {
 
   public DirectoryWalFiles(Path directory) throws IOException {
     this.directory = Files.createDirectories(directory);
+    try (var spares = Files.newDirectoryStream(directory, "*.spare")) {
+      for (var spare : spares) {
+        Files.delete(spare);
+      }
+    }
   }
 
   @Override
@@ -71,8 +76,19 @@ public final class DirectoryWalFiles implements WalFiles {
   }
 
   @Override
+  public void retire(long sequence) throws IOException {
+    Files.move(path(sequence), spare(sequence), StandardCopyOption.ATOMIC_MOVE);
+    syncDirectory();
+  }
+
+  @Override
+  public void discard(long sequence) throws IOException {
+    Files.deleteIfExists(spare(sequence));
+  }
+
+  @Override
   public WalFile recycle(long from, long to) throws IOException {
-    Files.move(path(from), path(to), StandardCopyOption.ATOMIC_MOVE);
+    Files.move(spare(from), path(to), StandardCopyOption.ATOMIC_MOVE);
     syncDirectory();
     return open(to);
   }
@@ -96,6 +112,10 @@ public final class DirectoryWalFiles implements WalFiles {
 
   private Path path(long sequence) {
     return directory.resolve(String.format(Locale.ROOT, "%020d.wal", sequence));
+  }
+
+  private Path spare(long sequence) {
+    return directory.resolve(String.format(Locale.ROOT, "%020d.spare", sequence));
   }
 
   private void syncDirectory() throws IOException {

@@ -20,8 +20,14 @@ public interface WalFiles {
   /// Makes a preallocated file; its directory entry and size are durable when this returns.
   WalFile create(long sequence, long bytes) throws IOException;
 
-  /// As [#create], out of an old file whose content no longer matters.
+  /// Takes a file out of the log, durably, but keeps it to be recycled.
+  void retire(long sequence) throws IOException;
+
+  /// As [#create], out of a retired file.
   WalFile recycle(long from, long to) throws IOException;
+
+  /// Deletes a retired file.
+  void discard(long sequence) throws IOException;
 
   /// Opens an existing file to seal it.
   WalFile open(long sequence) throws IOException;

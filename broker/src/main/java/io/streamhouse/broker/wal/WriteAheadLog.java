@@ -375,7 +375,7 @@ public final class WriteAheadLog implements AutoCloseable {
       }
       if (all) {
         while (!spares.isEmpty()) {
-          files.delete(spares.removeFirst());
+          files.discard(spares.removeFirst());
         }
       }
       boolean low = files.usableBytes() < options.reserveBytes();
@@ -402,6 +402,7 @@ public final class WriteAheadLog implements AutoCloseable {
   private void forget(StoredFile file, boolean recycle) throws IOException {
     stored.remove(file);
     if (recycle && file.bytes == options.fileBytes() && spares.size() < SPARE_FILES) {
+      files.retire(file.sequence);
       spares.addLast(file.sequence);
     } else {
       files.delete(file.sequence);

@@ -1,0 +1,186 @@
+package io.streamhouse.broker.wal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+
+/// Files in memory that forget, at a crash, whatever was not synced: each unsynced sector of 512
+/// bytes survives or not by chance, so groups are torn anywhere, in any order.
+public final class SimulatedWalFiles implements WalFiles {
+
+  private static final int SECTOR = 512;
+
+  private final RandomGenerator random;
+  private final TreeMap<Long, Content> files = new TreeMap<>();
+  private final TreeMap<Long, Content> spares = new TreeMap<>();
+  private boolean failWrites;
+  private boolean failSyncs;
+
+  public SimulatedWalFiles(RandomGenerator random) {
+    this.random = random;
+  }
+
+  private static final class Content {
+    byte[] durable;
+    byte[] visible;
+    long generation;
+
+    Content(int bytes) {
+      durable = new byte[bytes];
+      visible = new byte[bytes];
+    }
+  }
+
+  /// The machine lost power: unsynced sectors are lost by chance.
+  public void losePower() {
+    for (var file : files.values()) {
+      for (int at = 0; at < file.visible.length; at += SECTOR) {
+        if (random.nextBoolean()) {
+          int end = Math.min(at + SECTOR, file.visible.length);
+          System.arraycopy(file.visible, at, file.durable, at, end - at);
+        }
+      }
+      file.visible = file.durable.clone();
+      file.generation++;
+    }
+  }
+
+  /// The process died: the operating system still has every write.
+  public void killProcess() {
+    files.values().forEach(file -> file.generation++);
+  }
+
+  public void failWrites(boolean fail) {
+    failWrites = fail;
+  }
+
+  public void failSyncs(boolean fail) {
+    failSyncs = fail;
+  }
+
+  /// Flips one bit, as a bad disk would.
+  public void damage(long sequence, int position) {
+    content(sequence).visible[position] ^= (byte) 1;
+    content(sequence).durable[position] ^= (byte) 1;
+  }
+
+  @Override
+  public List<Long> sequences() {
+    return List.copyOf(files.keySet());
+  }
+
+  @Override
+  public ByteBuffer read(long sequence) {
+    return ByteBuffer.wrap(content(sequence).visible.clone());
+  }
+
+  @Override
+  public String name(long sequence) {
+    return "simulated-" + sequence;
+  }
+
+  @Override
+  public WalFile create(long sequence, long bytes) {
+    files.put(sequence, new Content((int) bytes));
+    return open(sequence);
+  }
+
+  @Override
+  public void retire(long sequence) {
+    spares.put(sequence, content(sequence));
+    files.remove(sequence);
+  }
+
+  @Override
+  public void discard(long sequence) {
+    spares.remove(sequence);
+  }
+
+  @Override
+  public WalFile recycle(long from, long to) {
+    files.put(to, Objects.requireNonNull(spares.remove(from)));
+    return open(to);
+  }
+
+  @Override
+  public WalFile open(long sequence) {
+    var content = content(sequence);
+    return new SimulatedFile(content, content.generation);
+  }
+
+  @Override
+  public void delete(long sequence) {
+    files.remove(sequence);
+  }
+
+  @Override
+  public long usableBytes() {
+    return Long.MAX_VALUE;
+  }
+
+  private Content content(long sequence) {
+    var content = files.get(sequence);
+    if (content == null) {
+      throw new NoSuchElementException("file " + sequence);
+    }
+    return content;
+  }
+
+  private final class SimulatedFile implements WalFile {
+
+    private final Content content;
+    private final long generation;
+
+    SimulatedFile(Content content, long generation) {
+      this.content = content;
+      this.generation = generation;
+    }
+
+    @Override
+    public long sizeInBytes() {
+      return content.visible.length;
+    }
+
+    @Override
+    public void write(long position, ByteBuffer... buffers) throws IOException {
+      alive();
+      int at = (int) position;
+      for (var buffer : new ArrayList<>(List.of(buffers))) {
+        int length = buffer.remaining();
+        if (at + length > content.visible.length) {
+          throw new IOException("write beyond the file");
+        }
+        if (failWrites) {
+          int written = random.nextInt(length + 1);
+          buffer.get(content.visible, at, written);
+          throw new IOException("simulated write error");
+        }
+        buffer.get(content.visible, at, length);
+        at += length;
+      }
+    }
+
+    @Override
+    public void sync() throws IOException {
+      alive();
+      if (failSyncs) {
+        throw new IOException("simulated sync error");
+      }
+      content.durable = content.visible.clone();
+    }
+
+    @Override
+    public void close() {}
+
+    private void alive() throws IOException {
+      if (content.generation != generation) {
+        throw new IOException("written by a process that died");
+      }
+    }
+  }
+}

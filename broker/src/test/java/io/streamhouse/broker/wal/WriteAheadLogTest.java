@@ -1,0 +1,291 @@
+package io.streamhouse.broker.wal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.broker.wal.WalOptions.Fsync;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.WalDamaged;
+import io.streamhouse.segment.WalEntry;
+import io.streamhouse.segment.WalFormat;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WriteAheadLogTest {
+
+  private static final UUID WAL_ID = new UUID(7, 7);
+  private static final PartitionId P = new PartitionId(new UUID(1, 2), 3);
+
+  private final SimulatedTime time = new SimulatedTime();
+  private final SimulatedWalFiles files = new SimulatedWalFiles(new Random(42));
+  private final List<Long> written = new ArrayList<>();
+  private final List<String> failed = new ArrayList<>();
+  private final WalAppend.Owner owner =
+      new WalAppend.Owner() {
+        @Override
+        public void written(WalAppend append) {
+          written.add(append.baseOffset());
+        }
+
+        @Override
+        public void failed(WalAppend append, String why) {
+          failed.add(why);
+        }
+      };
+
+  private static WalOptions options(Fsync fsync) {
+    return new WalOptions(fsync, Duration.ofMillis(100), 1 << 12, 1 << 16, 0);
+  }
+
+  private WriteAheadLog open(WalFiles from, Fsync fsync, List<WalEntry> replayed)
+      throws IOException {
+    return WriteAheadLog.open(
+        from,
+        WAL_ID,
+        options(fsync),
+        time,
+        entry ->
+            replayed.add(
+                new WalEntry(
+                    entry.topicId(),
+                    entry.partition(),
+                    entry.leaseEpoch(),
+                    entry.baseOffset(),
+                    copy(entry.batch()))));
+  }
+
+  private static ByteBuffer copy(ByteBuffer bytes) {
+    return ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
+  }
+
+  private WalAppend append(long offset, String value) {
+    RecordBatches batch = Batches.plain(1000, value);
+    batch.stamp(offset, 5);
+    return new WalAppend(P, 5, offset, offset + 1, batch, owner);
+  }
+
+  private static List<Long> offsets(List<WalEntry> entries) {
+    return entries.stream().map(WalEntry::baseOffset).toList();
+  }
+
+  @Test
+  void everyEntryIsReplayedInOrderAcrossFiles() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    var expected = new ArrayList<Long>();
+    for (long offset = 0; offset < 200; offset++) {
+      assertThat(wal.append(append(offset, "value-" + offset))).isNull();
+      wal.poll();
+      expected.add(offset);
+    }
+    assertThat(written).isEqualTo(expected);
+    assertThat(files.sequences().size()).isGreaterThan(2);
+    files.losePower();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.ALWAYS, replayed);
+
+    assertThat(offsets(replayed)).isEqualTo(expected);
+    assertThat(Batches.values(List.of(RecordBatches.of(replayed.get(17).batch()))))
+        .containsExactly("value-17");
+  }
+
+  @Test
+  void aDirectoryOnDiskKeepsEntriesToo(@TempDir Path directory) throws IOException {
+    var wal = open(new DirectoryWalFiles(directory), Fsync.ALWAYS, new ArrayList<>());
+    for (long offset = 0; offset < 100; offset++) {
+      wal.append(append(offset, "value-" + offset));
+      if (offset % 7 == 0) {
+        wal.poll();
+      }
+    }
+    wal.poll();
+    wal.close();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(new DirectoryWalFiles(directory), Fsync.ALWAYS, replayed).close();
+
+    assertThat(replayed).hasSize(100);
+  }
+
+  @Test
+  void whatWasAcknowledgedSurvivesPowerLossAndTornGroups() throws IOException {
+    for (int seed = 0; seed < 300; seed++) {
+      var disk = new SimulatedWalFiles(new Random(seed));
+      var random = new Random(seed);
+      long next = 0;
+      long acknowledged = 0;
+      for (int life = 0; life < 4; life++) {
+        var replayed = new ArrayList<WalEntry>();
+        var wal = open(disk, Fsync.ALWAYS, replayed);
+        assertThat(replayed.size()).as("seed %d", seed).isGreaterThanOrEqualTo((int) acknowledged);
+        for (int i = 0; i < replayed.size(); i++) {
+          assertThat(replayed.get(i).baseOffset()).isEqualTo(i);
+        }
+        next = replayed.size();
+        for (int i = random.nextInt(40); i > 0; i--) {
+          wal.append(append(next++, "v" + next));
+          if (random.nextInt(3) == 0) {
+            wal.poll();
+            acknowledged = next;
+          }
+        }
+        // The last group reaches the file but not the disk.
+        disk.failSyncs(true);
+        wal.poll();
+        disk.failSyncs(false);
+        disk.losePower();
+      }
+    }
+  }
+
+  @Test
+  void damageBelowADurableMarkIsAnErrorAndNotTheEnd() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    for (long offset = 0; offset < 5; offset++) {
+      wal.append(append(offset, "value"));
+      wal.poll();
+    }
+    files.damage(1, WalFormat.HEADER_BYTES + WalFormat.MARK_BYTES + 60);
+
+    assertThatThrownBy(() -> open(files, Fsync.ALWAYS, new ArrayList<>()))
+        .isInstanceOf(WalDamaged.class)
+        .hasMessageContaining("simulated-1")
+        .hasMessageContaining("position " + (WalFormat.HEADER_BYTES + WalFormat.MARK_BYTES))
+        .hasMessageContaining("expected");
+  }
+
+  @Test
+  void damageInASealedFileIsAnError() throws IOException {
+    var wal = open(files, Fsync.NEVER, new ArrayList<>());
+    for (long offset = 0; offset < 100; offset++) {
+      wal.append(append(offset, "value"));
+      wal.poll();
+    }
+    files.damage(1, 2000);
+
+    assertThatThrownBy(() -> open(files, Fsync.NEVER, new ArrayList<>()))
+        .isInstanceOf(WalDamaged.class);
+  }
+
+  @Test
+  void aDamagedHeaderWithEntriesBehindItIsAnError() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+    files.damage(1, 10);
+
+    assertThatThrownBy(() -> open(files, Fsync.ALWAYS, new ArrayList<>()))
+        .isInstanceOf(WalDamaged.class);
+  }
+
+  @Test
+  void aFileOfAnotherLogIsRefused() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+
+    assertThatThrownBy(
+            () -> WriteAheadLog.open(files, new UUID(8, 8), options(Fsync.ALWAYS), time, _ -> {}))
+        .isInstanceOf(WalDamaged.class)
+        .hasMessageContaining("log");
+  }
+
+  @Test
+  void afterAFailedSyncNothingIsAcknowledgedAndNothingTaken() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "first"));
+    files.failSyncs(true);
+    wal.poll();
+    files.failSyncs(false);
+
+    assertThat(written).isEmpty();
+    assertThat(failed).hasSize(1);
+    assertThat(wal.append(append(1, "second"))).isInstanceOf(WriteAheadLog.Refusal.Broken.class);
+  }
+
+  @Test
+  void aFullLogRefusesUntilItIsTrimmed() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    long offset = 0;
+    while (wal.append(append(offset, "x".repeat(500))) == null) {
+      wal.poll();
+      offset++;
+      assertThat(offset).isLessThan(1000);
+    }
+    assertThat(wal.append(append(offset, "x".repeat(500))))
+        .isInstanceOf(WriteAheadLog.Refusal.Full.class);
+    int before = files.sequences().size();
+
+    wal.trim((_, _) -> false, false);
+
+    assertThat(wal.append(append(offset, "x".repeat(500)))).isNull();
+    assertThat(files.sequences().size()).isLessThan(before);
+  }
+
+  @Test
+  void aFileStaysAsLongAsOneEntryInItIsNeeded() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    for (long offset = 0; offset < 100; offset++) {
+      wal.append(append(offset, "value"));
+      wal.poll();
+    }
+    var before = files.sequences();
+    wal.trim((_, end) -> end > 0, false);
+    assertThat(files.sequences()).isEqualTo(before);
+
+    files.killProcess();
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.ALWAYS, replayed);
+    assertThat(replayed).hasSize(100);
+  }
+
+  @Test
+  void entriesOfARecycledFilesEarlierLifeNeverComeBack() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    for (long offset = 0; offset < 100; offset++) {
+      wal.append(append(offset, "old"));
+      wal.poll();
+    }
+    wal.trim((_, _) -> false, false);
+    for (long offset = 100; offset < 130; offset++) {
+      wal.append(append(offset, "new"));
+      wal.poll();
+    }
+    files.losePower();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.ALWAYS, replayed);
+
+    assertThat(replayed).isNotEmpty();
+    assertThat(replayed.getLast().baseOffset()).isEqualTo(129);
+    for (int i = 1; i < replayed.size(); i++) {
+      assertThat(replayed.get(i).baseOffset()).isEqualTo(replayed.get(i - 1).baseOffset() + 1);
+    }
+  }
+
+  @Test
+  void intervalPolicySyncsInTheBackground() throws IOException {
+    var wal = open(files, Fsync.INTERVAL, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+    assertThat(written).containsExactly(0L);
+    time.pass(Duration.ofMillis(150));
+    wal.poll();
+    files.losePower();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.INTERVAL, replayed);
+    assertThat(offsets(replayed)).containsExactly(0L);
+  }
+}
