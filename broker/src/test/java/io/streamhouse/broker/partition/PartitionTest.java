@@ -1,0 +1,422 @@
+package io.streamhouse.broker.partition;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.partition.Appends.Acks;
+import io.streamhouse.broker.partition.Appends.AppendResult;
+import io.streamhouse.broker.partition.Appends.AppendResult.Appended;
+import io.streamhouse.broker.partition.Appends.AppendResult.Refused;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.broker.wal.SimulatedWalFiles;
+import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WalOptions.Fsync;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.Leases.Tail;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatches;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+@SuppressWarnings("FutureReturnValueIgnored") // an append whose answer is not of interest
+class PartitionTest {
+
+  private static final PartitionId P = new PartitionId(new UUID(1, 2), 0);
+  private static final UUID WAL_ID = new UUID(7, 7);
+  private static final long NOW = 1_700_000_000_000L;
+
+  private final SimulatedTime time = new SimulatedTime();
+  private final SimulatedWalFiles files = new SimulatedWalFiles(new Random(1));
+  private final TailBudget budget = new TailBudget(1 << 20);
+  private final List<CompletableFuture<List<ProducerEntry>>> loads = new ArrayList<>();
+  private final List<CompletableFuture<RecordBatches>> rewrites = new ArrayList<>();
+  private boolean holds = true;
+  private WriteAheadLog wal;
+  private Partition partition;
+
+  private final Background background =
+      new Background() {
+        @Override
+        public CompletableFuture<List<ProducerEntry>> loadProducers(
+            PartitionId of, long logStart, long committedEnd) {
+          loads.add(new CompletableFuture<>());
+          return loads.getLast();
+        }
+
+        @Override
+        public CompletableFuture<RecordBatches> rewrite(
+            RecordBatches batches, PartitionSettings settings, long nowMillis) {
+          rewrites.add(new CompletableFuture<>());
+          return rewrites.getLast();
+        }
+
+        @Override
+        public CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart) {
+          return CompletableFuture.completedFuture(true);
+        }
+
+        @Override
+        public void requestFlush() {}
+      };
+
+  @BeforeEach
+  void open() throws IOException {
+    wal =
+        WriteAheadLog.open(
+            files,
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
+            time,
+            _ -> {});
+    partition = partition(0, List.of());
+  }
+
+  private Partition partition(long committedEnd, List<RecordBatches> replayed) {
+    return new Partition(
+        new Grant(
+            new Lease<>(P, new UUID(9, 9), 4),
+            0,
+            committedEnd,
+            Optional.of(new Tail(WAL_ID, 4)),
+            Optional.empty()),
+        replayed,
+        PartitionSettings.DEFAULT,
+        () -> holds,
+        wal,
+        budget,
+        background,
+        time);
+  }
+
+  private CompletableFuture<AppendResult> append(String... values) {
+    return partition.append(Batches.plain(NOW, values), Acks.ALL);
+  }
+
+  private CompletableFuture<AppendResult> produce(int epoch, int sequence, String... values) {
+    return partition.append(Batches.idempotent(77, epoch, sequence, NOW, values), Acks.ALL);
+  }
+
+  private static long offset(CompletableFuture<AppendResult> result) {
+    return ((Appended) result.join()).baseOffset();
+  }
+
+  private static Failure failure(CompletableFuture<AppendResult> result) {
+    return ((Refused) result.join()).failure();
+  }
+
+  private List<String> visible() {
+    var batches = partition.readTail(0, partition.highWatermark(), 1 << 20);
+    return batches == null ? List.of() : Batches.values(batches);
+  }
+
+  @Test
+  void anAppendIsAcknowledgedAndSeenOnlyOnceItIsDurable() {
+    var first = append("a", "b");
+    assertThat(first).isNotDone();
+    assertThat(visible()).isEmpty();
+
+    wal.poll();
+
+    assertThat(offset(first)).isEqualTo(0);
+    assertThat(partition.highWatermark()).isEqualTo(2);
+    assertThat(visible()).containsExactly("a", "b");
+    var second = append("c");
+    wal.poll();
+    assertThat(offset(second)).isEqualTo(2);
+  }
+
+  @Test
+  void acksOneIsAnsweredBeforeTheWriteButNotSeen() {
+    var result = partition.append(Batches.plain(NOW, "a"), Acks.LEADER);
+    assertThat(offset(result)).isEqualTo(0);
+    assertThat(partition.highWatermark()).isEqualTo(0);
+  }
+
+  @Test
+  void batchesAreStampedWithTheirOffsetAndTheLeaseEpoch() {
+    append("a");
+    var batch = Batches.plain(NOW, "b", "c");
+    partition.append(batch, Acks.ALL);
+    assertThat(batch.single().baseOffset()).isEqualTo(1);
+    assertThat(batch.single().leaderEpoch()).isEqualTo(4);
+  }
+
+  @Test
+  void aPausedOwnerDoesNotAcknowledgeUntilItsLeaseIsRenewed() {
+    var result = append("a");
+    holds = false;
+    wal.poll();
+    assertThat(result).isNotDone();
+    assertThat(partition.highWatermark()).isEqualTo(0);
+    assertThat(failure(append("b"))).isInstanceOf(Failure.NotLeader.class);
+
+    holds = true;
+    partition.tick(Duration.ofDays(1));
+
+    assertThat(offset(result)).isEqualTo(0);
+  }
+
+  @Test
+  void aRetriedBatchGetsItsFirstOffsetOnceTheOriginalIsDurable() {
+    var first = produce(0, 0, "a", "b");
+    var retry = produce(0, 0, "a", "b");
+    assertThat(retry).isNotDone();
+    wal.poll();
+    assertThat(offset(first)).isEqualTo(0);
+    assertThat(offset(retry)).isEqualTo(0);
+    assertThat(offset(produce(0, 0, "a", "b"))).isEqualTo(0);
+    assertThat(partition.highWatermark()).isEqualTo(2);
+  }
+
+  @Test
+  void eachOfTheLastFiveBatchesIsRecognised() {
+    for (int i = 0; i < 6; i++) {
+      produce(0, i, "v" + i);
+    }
+    wal.poll();
+    for (int i = 1; i < 6; i++) {
+      assertThat(offset(produce(0, i, "v" + i))).isEqualTo(i);
+    }
+    assertThat(failure(produce(0, 0, "v0"))).isInstanceOf(Failure.OutOfOrderSequence.class);
+  }
+
+  @Test
+  void aGapInTheSequenceIsRefusedAndChangesNothing() {
+    produce(0, 0, "a");
+    assertThat(failure(produce(0, 2, "c"))).isEqualTo(new Failure.OutOfOrderSequence(77, 1, 2));
+    var next = produce(0, 1, "b");
+    wal.poll();
+    assertThat(offset(next)).isEqualTo(1);
+  }
+
+  @Test
+  void sequencesWrapToZero() {
+    produce(0, Integer.MAX_VALUE - 1, "a", "b");
+    var next = produce(0, 0, "c");
+    wal.poll();
+    assertThat(offset(next)).isEqualTo(2);
+  }
+
+  @Test
+  void aSequenceMayWrapInsideABatch() {
+    produce(0, Integer.MAX_VALUE, "a", "b");
+    var next = produce(0, 1, "c");
+    var retry = produce(0, Integer.MAX_VALUE, "a", "b");
+    wal.poll();
+    assertThat(offset(next)).isEqualTo(2);
+    assertThat(offset(retry)).isEqualTo(0);
+  }
+
+  @Test
+  void aNewerEpochBeginsAtZeroAndFencesTheOlder() {
+    produce(0, 0, "a");
+    assertThat(failure(produce(1, 5, "b"))).isInstanceOf(Failure.OutOfOrderSequence.class);
+    produce(1, 0, "b");
+    assertThat(failure(produce(0, 1, "c"))).isInstanceOf(Failure.InvalidProducerEpoch.class);
+  }
+
+  @Test
+  void anUnknownProducerMayBeginAnywhere() {
+    var result = produce(3, 1000, "a");
+    wal.poll();
+    assertThat(offset(result)).isEqualTo(0);
+  }
+
+  @Test
+  void aRefusedAppendDoesNotAdvanceTheSequence() throws IOException {
+    wal.close();
+    assertThat(failure(produce(0, 0, "a"))).isInstanceOf(Failure.Storage.class);
+    assertThat(failure(produce(0, 0, "a"))).isInstanceOf(Failure.Storage.class);
+  }
+
+  @Test
+  void aFailedLogFailsWhatWaitsAndTakesNothingMore() {
+    var waiting = append("a");
+    files.failWrites(true);
+    wal.poll();
+    assertThat(failure(waiting)).isInstanceOf(Failure.Storage.class);
+    assertThat(failure(append("b"))).isInstanceOf(Failure.Storage.class);
+    assertThat(partition.highWatermark()).isEqualTo(0);
+  }
+
+  @Test
+  void tooMuchUnflushedDataIsRefusedRetriably() {
+    Failure refused = null;
+    for (int i = 0; i < 2000 && refused == null; i++) {
+      var result = append("x".repeat(1000));
+      refused = result.isDone() ? failure(result) : null;
+      wal.poll();
+    }
+    assertThat(refused).isInstanceOf(Failure.Backpressure.class);
+    assertThat(budget.used()).isLessThanOrEqualTo(budget.limit());
+  }
+
+  @Test
+  void largeBatchesAndFarTimestampsAreRefused() {
+    assertThat(failure(append("x".repeat(1_100_000)))).isInstanceOf(Failure.MessageTooLarge.class);
+    assertThat(failure(partition.append(Batches.plain(NOW + 7_200_000, "late"), Acks.ALL)))
+        .isInstanceOf(Failure.InvalidTimestamp.class);
+  }
+
+  @Test
+  void logAppendTimeIsStampedAndReported() {
+    partition.settings(
+        new PartitionSettings(1 << 20, true, 1, 1, PartitionSettings.AS_PRODUCED, 0, false));
+    var batch = Batches.plain(5, "a");
+    var result = partition.append(batch, Acks.ALL);
+    wal.poll();
+    assertThat(((Appended) result.join()).logAppendTime()).isEqualTo(NOW);
+    assertThat(batch.single().isLogAppendTime()).isTrue();
+    assertThat(batch.single().maxTimestamp()).isEqualTo(NOW);
+  }
+
+  @Test
+  void batchesBehindOneThatIsRewrittenKeepTheirOrder() {
+    partition.settings(new PartitionSettings(1 << 20, false, 1L << 60, 1L << 60, 3, 0, false));
+    var first = append("a");
+    partition.settings(PartitionSettings.DEFAULT);
+    var second = append("b");
+    wal.poll();
+    assertThat(second).isNotDone();
+
+    rewrites.getFirst().complete(Batches.plain(NOW, "a"));
+    wal.poll();
+
+    assertThat(offset(first)).isEqualTo(0);
+    assertThat(offset(second)).isEqualTo(1);
+  }
+
+  @Test
+  void producerStateIsReadBackBeforeTheFirstIdempotentAppend() {
+    partition = partition(10, List.of());
+    var retry = produce(0, 4, "old");
+    var plain = append("behind");
+    assertThat(retry).isNotDone();
+    assertThat(loads).hasSize(1);
+
+    loads
+        .getFirst()
+        .complete(
+            List.of(
+                new ProducerEntry(
+                    77, (short) 0, List.of(new ProducerEntry.WrittenBatch(4, 4, 6, NOW)), NOW)));
+    wal.poll();
+
+    assertThat(offset(retry)).isEqualTo(6);
+    assertThat(offset(plain)).isEqualTo(10);
+  }
+
+  @Test
+  void producersThatCannotReadTheirStateBackMayRetry() {
+    partition = partition(10, List.of());
+    var result = produce(0, 4, "a");
+    loads.getFirst().completeExceptionally(new IOException("store down"));
+    assertThat(failure(result)).isInstanceOf(Failure.Backpressure.class);
+
+    var again = produce(0, 4, "a");
+    loads.get(1).complete(List.of());
+    wal.poll();
+    assertThat(offset(again)).isEqualTo(10);
+  }
+
+  @Test
+  void aReplayedTailIsVisibleAtOnceAndKnowsItsProducers() {
+    var replayed = Batches.idempotent(77, 0, 0, NOW, "a", "b");
+    replayed.stamp(0, 3);
+    partition = partition(0, List.of(replayed));
+    assertThat(partition.highWatermark()).isEqualTo(2);
+    assertThat(visible()).containsExactly("a", "b");
+    assertThat(offset(produce(0, 0, "a", "b"))).isEqualTo(0);
+    assertThat(partition.tailEpochs()).extracting("epoch").containsExactly(3, 4);
+  }
+
+  @Test
+  void aSliceHoldsOneLeaderEpochAndItsCommitFreesTheTail() {
+    var replayed = Batches.plain(NOW, "a", "b");
+    replayed.stamp(0, 3);
+    partition = partition(0, List.of(replayed));
+    append("c");
+    wal.poll();
+
+    var slice = partition.unflushed(1 << 20);
+    assertThat(slice).isNotNull();
+    assertThat(slice.leaderEpoch()).isEqualTo(3);
+    assertThat(slice.endOffset()).isEqualTo(2);
+    partition.committed(slice);
+    slice.release();
+
+    assertThat(partition.committedEnd()).isEqualTo(2);
+    assertThat(partition.readTail(0, 3, 1 << 20)).isNull();
+    var rest = partition.unflushed(1 << 20);
+    assertThat(rest).isNotNull();
+    assertThat(rest.baseOffset()).isEqualTo(2);
+    assertThat(rest.leaderEpoch()).isEqualTo(4);
+  }
+
+  @Test
+  void nothingUnacknowledgedIsFlushed() {
+    append("a");
+    assertThat(partition.unflushed(1 << 20)).isNull();
+    wal.poll();
+    assertThat(partition.unflushed(1 << 20)).isNotNull();
+  }
+
+  @Test
+  void listenersHearOfEachAdvanceOnceAndOfTheEnd() {
+    var heard = new AtomicInteger();
+    partition.onAdvance(0, heard::incrementAndGet);
+    var cancelled = new AtomicInteger();
+    partition.onAdvance(0, cancelled::incrementAndGet).run();
+    append("a");
+    wal.poll();
+    append("b");
+    wal.poll();
+    assertThat(heard).hasValue(1);
+    assertThat(cancelled).hasValue(0);
+    partition.onAdvance(0, heard::incrementAndGet);
+    assertThat(heard).hasValue(2);
+    partition.onAdvance(2, heard::incrementAndGet);
+    partition.close(new Failure.UnknownTopic());
+    assertThat(heard).hasValue(3);
+  }
+
+  @Test
+  void closingRefusesWhatWaitsAndReleasesTheTail() {
+    var waiting = append("a");
+    partition.close(new Failure.UnknownTopic());
+    assertThat(failure(waiting)).isEqualTo(new Failure.UnknownTopic());
+    assertThat(failure(append("b"))).isEqualTo(new Failure.UnknownTopic());
+    wal.poll();
+    assertThat(partition.highWatermark()).isEqualTo(0);
+    assertThat(budget.used()).isZero();
+  }
+
+  @Test
+  void deletingRecordsBeyondTheCommittedLogWaitsForTheFlush() {
+    append("a");
+    append("b");
+    wal.poll();
+    var result = partition.deleteRecordsBefore(1);
+    assertThat(result).isNotDone();
+    var slice = partition.unflushed(1 << 20);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    assertThat(result.join()).isEqualTo(new Appends.TruncateResult.Truncated(1));
+    assertThat(partition.logStart()).isEqualTo(1);
+    assertThat(partition.deleteRecordsBefore(-1).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(2));
+    assertThat(partition.deleteRecordsBefore(9).join())
+        .isEqualTo(new Appends.TruncateResult.Refused(new Failure.OffsetOutOfRange(9, 2, 2)));
+  }
+}
