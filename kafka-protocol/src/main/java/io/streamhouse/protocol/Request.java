@@ -33,6 +33,11 @@ public interface Request<Q extends ApiMessage> {
   /// concurrently with another handler call of this connection.
   Executor loop();
 
+  /// Calls `task` once, on [#loop], when the connection goes away before this request is answered;
+  /// at once if it is gone already. For requests that wait, such as a parked fetch, so that what
+  /// they hold does not outlive the client. The last task given counts.
+  void onClose(Runnable task);
+
   /// The records of a partition in this request as batches that can outlive it.
   ///
   /// @param records a field of `body`; null is the empty sequence
