@@ -1,0 +1,511 @@
+package io.streamhouse.broker.config;
+
+import com.google.errorprone.annotations.FormatMethod;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// Everything an agent is told at its start, checked; one record per concern.
+///
+/// @param nodeId this agent's number in the cluster
+/// @param rack told to clients
+/// @param topicDefaults what topics get that set nothing themselves, before run-time alterations
+/// @param given every property as it was given
+/// @param derived defaults that follow from other settings, by name
+/// @param withoutEffect names given that mean something to Kafka and nothing here, sorted
+public record AgentConfig(
+    int nodeId,
+    Optional<String> rack,
+    Network network,
+    Fetching fetching,
+    Topics topics,
+    Groups groups,
+    Storage storage,
+    Wal wal,
+    Flush flush,
+    Session session,
+    Duration producerIdExpiration,
+    TopicDefaults topicDefaults,
+    Map<String, String> given,
+    Map<String, String> derived,
+    List<String> withoutEffect) {
+
+  public AgentConfig {
+    given = Map.copyOf(given);
+    derived = Map.copyOf(derived);
+    withoutEffect = List.copyOf(withoutEffect);
+  }
+
+  /// @param listeners where to listen; at least one
+  /// @param advertised as configured; empty where it is the same as `listeners`
+  /// @param idleTimeout empty: connections are never idle too long
+  /// @param requestMaxBytes largest single request
+  /// @param queuedRequestBytes requests in memory, all connections; at least `requestMaxBytes`
+  /// @param responseBytes responses in memory, all connections
+  public record Network(
+      List<Listener> listeners,
+      List<Listener> advertised,
+      Optional<Duration> idleTimeout,
+      int maxConnections,
+      int maxConnectionsPerIp,
+      int eventLoops,
+      int backlog,
+      int requestMaxBytes,
+      long queuedRequestBytes,
+      long responseBytes) {
+
+    public Network {
+      listeners = List.copyOf(listeners);
+      advertised = List.copyOf(advertised);
+      if (listeners.isEmpty() || queuedRequestBytes < requestMaxBytes) {
+        throw new IllegalArgumentException(listeners + ", " + queuedRequestBytes);
+      }
+    }
+
+    /// What clients are told for a listener: as advertised, else its own host, else this machine's
+    /// name. May look the name up, which takes time.
+    ///
+    /// @param bound the port it listens on
+    public Listener advertise(Listener listener, int bound) {
+      for (var one : advertised) {
+        if (one.name().equals(listener.name())) {
+          return one.port() == 0 ? one.withPort(bound) : one;
+        }
+      }
+      if (!listener.anyHost()) {
+        return listener.withPort(bound);
+      }
+      String host;
+      try {
+        host = InetAddress.getLocalHost().getCanonicalHostName();
+      } catch (UnknownHostException e) {
+        host = "localhost";
+      }
+      return new Listener(listener.name(), host, bound);
+    }
+  }
+
+  /// @param maxBytes of one response, whatever is asked
+  /// @param sessions incremental fetch sessions kept
+  public record Fetching(int maxBytes, int sessions) {}
+
+  /// @param partitions of a topic created without a number
+  /// @param replicationFactor told to clients; storage is replicated by the object store
+  public record Topics(
+      boolean autoCreate, boolean deletable, int partitions, short replicationFactor) {}
+
+  /// @param offsetsRetention how long the offsets of a group without members are kept
+  public record Groups(
+      Duration initialRebalanceDelay,
+      Duration minSessionTimeout,
+      Duration maxSessionTimeout,
+      int maxSize,
+      int offsetMetadataMaxBytes,
+      Duration offsetsRetention) {}
+
+  /// @param dataDir absolute
+  /// @param objectDir absolute; where objects go
+  /// @param metadataUrl JDBC
+  /// @param cacheBytes blocks of segments kept in memory
+  /// @param diskReserveBytes what the disk must keep free for produce to be taken
+  public record Storage(
+      Path dataDir, Path objectDir, String metadataUrl, long cacheBytes, long diskReserveBytes) {}
+
+  /// @param fsyncInterval with [Fsync#INTERVAL]
+  public record Wal(Fsync fsync, Duration fsyncInterval, long fileBytes, long maxBytes) {}
+
+  /// When the write-ahead log is synced.
+  public enum Fsync {
+    ALWAYS,
+    INTERVAL,
+    NEVER
+  }
+
+  /// @param bytes unflushed that make an object
+  /// @param interval the longest an unflushed record waits
+  /// @param tailMaxBytes unflushed in memory, at most
+  public record Flush(
+      long bytes, Duration interval, SegmentCompression compression, long tailMaxBytes) {}
+
+  /// How blocks of batches that came uncompressed are stored.
+  public enum SegmentCompression {
+    LZ4,
+    NONE
+  }
+
+  /// @param timeout how long partitions are owned without renewal
+  /// @param renewal how often it is renewed
+  public record Session(Duration timeout, Duration renewal) {}
+
+  /// What became of properties.
+  public sealed interface Reading {
+
+    record Valid(AgentConfig config) implements Reading {}
+
+    /// @param errors everything that is wrong, each naming its setting; not empty
+    record Invalid(List<String> errors) implements Reading {
+      public Invalid {
+        errors = List.copyOf(errors);
+      }
+    }
+  }
+
+  /// Reads and checks properties, all of them.
+  ///
+  /// @param properties already merged: whoever overrides another's value has replaced it
+  public static Reading read(Map<String, String> properties) {
+    return new Reader(properties).read();
+  }
+
+  /// What to tell about properties without effect, one line each; empty when there is nothing.
+  public List<String> warnings() {
+    if (withoutEffect.isEmpty()) {
+      return List.of();
+    }
+    var warnings = new ArrayList<String>();
+    warnings.add(
+        "these settings of Apache Kafka have no effect here: " + String.join(", ", withoutEffect));
+    var guards = withoutEffect.stream().filter(KafkaNames::guardsAccess).toList();
+    if (!guards.isEmpty()) {
+      warnings.add(
+          "access is not limited: authentication, authorization and encryption are not supported"
+              + " yet, though these settings ask for it: "
+              + String.join(", ", guards));
+    }
+    return warnings;
+  }
+
+  /// Collects every error on the way; where a value is bad it goes on with the default.
+  private static final class Reader {
+
+    private final Map<String, String> given;
+    private final List<String> errors = new ArrayList<>();
+    private final Map<String, String> derived = new HashMap<>();
+
+    Reader(Map<String, String> properties) {
+      this.given = new TreeMap<>(properties);
+    }
+
+    Reading read() {
+      var withoutEffect = checkNames();
+      var network = network(withoutEffect);
+      var session =
+          new Session(
+              millis(get(AgentConfigs.SESSION_TIMEOUT_MS)),
+              millis(get(AgentConfigs.SESSION_RENEW_MS)));
+      if (session.renewal().multipliedBy(2).compareTo(session.timeout()) > 0) {
+        contradiction(
+            "streamhouse.session.renew.ms (%d) must be at most half of"
+                + " streamhouse.session.timeout.ms (%d)",
+            session.renewal().toMillis(), session.timeout().toMillis());
+      }
+      var groups =
+          new Groups(
+              millis(get(AgentConfigs.INITIAL_REBALANCE_DELAY_MS)),
+              millis(get(AgentConfigs.GROUP_MIN_SESSION_TIMEOUT_MS)),
+              millis(get(AgentConfigs.GROUP_MAX_SESSION_TIMEOUT_MS)),
+              get(AgentConfigs.GROUP_MAX_SIZE),
+              get(AgentConfigs.OFFSET_METADATA_MAX_BYTES),
+              Duration.ofMinutes(get(AgentConfigs.OFFSETS_RETENTION_MINUTES)));
+      if (groups.minSessionTimeout().compareTo(groups.maxSessionTimeout()) > 0) {
+        contradiction(
+            "group.min.session.timeout.ms (%d) is above group.max.session.timeout.ms (%d)",
+            groups.minSessionTimeout().toMillis(), groups.maxSessionTimeout().toMillis());
+      }
+      var wal =
+          new Wal(
+              get(AgentConfigs.WAL_FSYNC),
+              millis(get(AgentConfigs.WAL_FSYNC_INTERVAL_MS)),
+              get(AgentConfigs.WAL_FILE_BYTES),
+              get(AgentConfigs.WAL_MAX_BYTES));
+      if (wal.maxBytes() < 2 * wal.fileBytes()) {
+        contradiction(
+            "streamhouse.wal.max.bytes (%d) must hold two files of streamhouse.wal.file.bytes (%d)",
+            wal.maxBytes(), wal.fileBytes());
+      }
+      var flush =
+          new Flush(
+              get(AgentConfigs.FLUSH_BYTES),
+              millis(get(AgentConfigs.FLUSH_INTERVAL_MS)),
+              get(AgentConfigs.SEGMENT_COMPRESSION),
+              get(AgentConfigs.TAIL_MAX_BYTES));
+      if (flush.tailMaxBytes() < 2 * flush.bytes()) {
+        contradiction(
+            "streamhouse.tail.max.bytes (%d) must be at least twice streamhouse.flush.bytes (%d),"
+                + " one filling and one being written",
+            flush.tailMaxBytes(), flush.bytes());
+      }
+      var storage = storage();
+      int nodeId = nodeId();
+      var topics =
+          new Topics(
+              get(AgentConfigs.AUTO_CREATE_TOPICS),
+              get(AgentConfigs.DELETE_TOPICS),
+              get(AgentConfigs.NUM_PARTITIONS),
+              get(AgentConfigs.REPLICATION_FACTOR).shortValue());
+      var topicDefaults = topicDefaults();
+      var fetching =
+          new Fetching(get(AgentConfigs.FETCH_MAX_BYTES), get(AgentConfigs.FETCH_SESSIONS));
+      var rack = Optional.<String>empty();
+      if (given.containsKey(AgentConfigs.RACK.name())) {
+        rack = get(AgentConfigs.RACK);
+      }
+      var expiration = millis(get(AgentConfigs.PRODUCER_ID_EXPIRATION_MS));
+      if (!errors.isEmpty()) {
+        errors.sort(Comparator.naturalOrder());
+        return new Reading.Invalid(errors);
+      }
+      return new Reading.Valid(
+          new AgentConfig(
+              nodeId,
+              rack,
+              network,
+              fetching,
+              topics,
+              groups,
+              storage,
+              wal,
+              flush,
+              session,
+              expiration,
+              topicDefaults,
+              given,
+              derived,
+              withoutEffect.stream().distinct().sorted().toList()));
+    }
+
+    /// Names that neither Kafka nor we know are errors.
+    ///
+    /// @return those that have no effect
+    private List<String> checkNames() {
+      var withoutEffect = new ArrayList<String>();
+      KafkaNames kafka = null;
+      for (String name : given.keySet()) {
+        var setting = AgentConfigs.find(name);
+        var topic = TopicConfigs.find(name);
+        if (setting != null) {
+          if (setting.noEffect() != null) {
+            withoutEffect.add(name);
+          }
+          continue;
+        }
+        if (kafka == null) {
+          kafka = KafkaNames.load();
+        }
+        if (kafka.has(name)) {
+          withoutEffect.add(name);
+        } else if (topic != null) {
+          errors.add(
+              topic.agentKeys().isEmpty()
+                  ? "%s is a topic setting; set it for a topic".formatted(name)
+                  : "%s is a topic setting; its default for all topics is %s"
+                      .formatted(name, topic.agentKeys().getFirst().name()));
+        } else {
+          errors.add("unknown setting " + name);
+        }
+      }
+      return withoutEffect;
+    }
+
+    private Network network(List<String> withoutEffect) {
+      var protocols = get(AgentConfigs.SECURITY_PROTOCOLS);
+      var controllers = get(AgentConfigs.CONTROLLER_LISTENERS);
+      if (!controllers.isEmpty()) {
+        withoutEffect.add(AgentConfigs.CONTROLLER_LISTENERS.name());
+      }
+      var all = get(AgentConfigs.LISTENERS);
+      var listeners = withoutControllers(all, controllers);
+      if (listeners.isEmpty()) {
+        contradiction("controller.listener.names leaves none of the listeners for clients");
+        listeners = all;
+      }
+      for (var listener : listeners) {
+        String protocol = protocols.getOrDefault(listener.name(), listener.name());
+        switch (protocol) {
+          case "PLAINTEXT" -> {}
+          case "SSL", "SASL_PLAINTEXT", "SASL_SSL" ->
+              errors.add(
+                  "invalid value '%s' for listeners: security protocol %s is not supported yet"
+                      .formatted(listener, protocol));
+          default ->
+              errors.add(
+                  "invalid value '%s' for listeners: listener.security.protocol.map says no"
+                          .formatted(listener)
+                      + " protocol for "
+                      + listener.name());
+        }
+        for (var other : listeners) {
+          if (listener.port() != 0 && clash(listener, other)) {
+            contradiction("listeners %s and %s are on the same port", listener, other);
+          }
+        }
+      }
+      List<Listener> advertised = List.of();
+      if (given.containsKey(AgentConfigs.ADVERTISED_LISTENERS.name())
+          && !given.get(AgentConfigs.ADVERTISED_LISTENERS.name()).isBlank()) {
+        advertised = withoutControllers(get(AgentConfigs.ADVERTISED_LISTENERS), controllers);
+      }
+      for (var listener : advertised) {
+        if (listener.anyHost()) {
+          errors.add(
+              "invalid value '%s' for advertised.listeners: no client can connect to all"
+                      .formatted(listener)
+                  + " interfaces; name this machine");
+        }
+        if (listeners.stream().noneMatch(one -> one.name().equals(listener.name()))) {
+          contradiction("advertised.listeners has %s, which is not in listeners", listener.name());
+        }
+      }
+      long queued = get(AgentConfigs.QUEUED_REQUEST_BYTES);
+      int largest = get(AgentConfigs.REQUEST_MAX_BYTES);
+      if (queued == -1) {
+        queued = largest;
+      } else if (queued < largest) {
+        contradiction(
+            "queued.max.request.bytes (%d) is below socket.request.max.bytes (%d)",
+            queued, largest);
+        queued = largest;
+      }
+      long idle = get(AgentConfigs.CONNECTIONS_MAX_IDLE_MS);
+      return new Network(
+          listeners,
+          advertised,
+          idle < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(idle)),
+          get(AgentConfigs.MAX_CONNECTIONS),
+          get(AgentConfigs.MAX_CONNECTIONS_PER_IP),
+          get(AgentConfigs.NETWORK_THREADS),
+          get(AgentConfigs.SOCKET_BACKLOG),
+          largest,
+          queued,
+          get(AgentConfigs.RESPONSE_BYTES));
+    }
+
+    private static List<Listener> withoutControllers(
+        List<Listener> listeners, List<String> controllers) {
+      return listeners.stream()
+          .filter(one -> controllers.stream().noneMatch(one.name()::equalsIgnoreCase))
+          .toList();
+    }
+
+    /// Whether two listeners want the same port; an IPv4 and an IPv6 address may share one.
+    private static boolean clash(Listener one, Listener other) {
+      return one.port() == other.port()
+          && one.name().compareTo(other.name()) < 0
+          && (one.anyHost() || other.anyHost() || one.host().equals(other.host()));
+    }
+
+    private Storage storage() {
+      var dataDir = path(AgentConfigs.DATA_DIR, get(AgentConfigs.DATA_DIR));
+      String objects = AgentConfigs.OBJECT_STORE.name();
+      var objectDir = dataDir.resolve("objects");
+      if (given.containsKey(objects)) {
+        objectDir = path(AgentConfigs.OBJECT_STORE, getOr(AgentConfigs.OBJECT_STORE, "objects"));
+      } else {
+        derived.put(objects, objectDir.toString());
+      }
+      String metadata = AgentConfigs.METADATA_URL.name();
+      String url = "jdbc:sqlite:" + dataDir.resolve("metadata.db");
+      if (given.containsKey(metadata)) {
+        url = getOr(AgentConfigs.METADATA_URL, url);
+      } else {
+        derived.put(metadata, url);
+      }
+      return new Storage(
+          dataDir,
+          objectDir,
+          url,
+          get(AgentConfigs.CACHE_BYTES),
+          get(AgentConfigs.DISK_RESERVE_BYTES));
+    }
+
+    private Path path(Setting<String> setting, String text) {
+      try {
+        return Path.of(text).toAbsolutePath().normalize();
+      } catch (java.nio.file.InvalidPathException e) {
+        errors.add(setting.problem(text, new BadValue("not a path")));
+        return Path.of("").toAbsolutePath();
+      }
+    }
+
+    private int nodeId() {
+      int nodeId = get(AgentConfigs.NODE_ID);
+      int brokerId = get(AgentConfigs.BROKER_ID);
+      if (brokerId == -1) {
+        return nodeId;
+      }
+      if (given.containsKey(AgentConfigs.NODE_ID.name()) && nodeId != brokerId) {
+        contradiction("node.id (%d) and broker.id (%d) differ", nodeId, brokerId);
+      }
+      return brokerId;
+    }
+
+    private TopicDefaults topicDefaults() {
+      var fixed = new HashMap<String, String>();
+      for (var entry : AgentConfigs.topicDefaultSettings().entrySet()) {
+        String value = given.get(entry.getKey());
+        if (value != null && check(entry.getValue(), value)) {
+          fixed.put(entry.getKey(), value);
+        }
+      }
+      String durability = TopicConfigs.DURABILITY.name();
+      derived.put(durability, Durability.LOCAL.text());
+      var defaults =
+          TopicDefaults.of(Map.of(durability, Durability.LOCAL.text()), Map.copyOf(fixed));
+      var min = defaults.value(TopicConfigs.MIN_COMPACTION_LAG_MS);
+      var max = defaults.value(TopicConfigs.MAX_COMPACTION_LAG_MS);
+      if (TopicConfigs.MIN_COMPACTION_LAG_MS.valueOf(min)
+          > TopicConfigs.MAX_COMPACTION_LAG_MS.valueOf(max)) {
+        contradiction(
+            "log.cleaner.min.compaction.lag.ms (%s) is above log.cleaner.max.compaction.lag.ms"
+                + " (%s)",
+            min, max);
+      }
+      return defaults;
+    }
+
+    private boolean check(Setting<?> setting, String value) {
+      try {
+        var _ = setting.parse(value);
+        return true;
+      } catch (BadValue e) {
+        errors.add(setting.problem(value, e));
+        return false;
+      }
+    }
+
+    private <T> T get(Setting<T> setting) {
+      String fallback = setting.defaultValue();
+      return getOr(setting, fallback == null ? "" : fallback);
+    }
+
+    private <T> T getOr(Setting<T> setting, String fallback) {
+      String value = given.get(setting.name());
+      if (value != null) {
+        try {
+          return setting.parse(value);
+        } catch (BadValue e) {
+          errors.add(setting.problem(value, e));
+        }
+      }
+      return setting.valueOf(fallback);
+    }
+
+    @FormatMethod
+    private void contradiction(String format, @Nullable Object... arguments) {
+      errors.add(format.formatted(arguments));
+    }
+
+    private static Duration millis(long value) {
+      return Duration.ofMillis(value);
+    }
+  }
+}

@@ -1,0 +1,641 @@
+package io.streamhouse.broker.config;
+
+import static io.streamhouse.broker.config.Importance.HIGH;
+
+import io.streamhouse.broker.config.AgentConfig.Fsync;
+import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
+import io.streamhouse.broker.config.DescribedConfig.Synonym;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// Definitions of every agent setting that does something here, Kafka's names first, and of those
+/// that are the defaults of topic settings.
+public final class AgentConfigs {
+
+  private static final long ANY = Long.MAX_VALUE;
+
+  // Identity
+
+  static final Setting<Integer> NODE_ID =
+      Setting.int32("node.id", "0", 0, ANY, "This agent's number in the cluster.")
+          .why("Some clients expect the first one to be 0.")
+          .importance(HIGH);
+
+  static final Setting<Integer> BROKER_ID =
+      Setting.int32("broker.id", "-1", -1, ANY, "Older name of `node.id`; -1 means unset.");
+
+  static final Setting<Optional<String>> RACK =
+      Setting.of(
+          "broker.rack",
+          ConfigType.STRING,
+          null,
+          "Where this agent is, such as a zone; told to clients.",
+          "",
+          text -> text.isEmpty() ? Optional.empty() : Optional.of(text));
+
+  // Network
+
+  static final Setting<List<Listener>> LISTENERS =
+      Setting.of(
+              "listeners",
+              ConfigType.LIST,
+              "PLAINTEXT://127.0.0.1:9092",
+              "Where to listen: a list of NAME://host:port. An empty host means all interfaces,"
+                  + " port 0 any free one.",
+              "list of NAME://host:port",
+              AgentConfigs::listeners)
+          .why("Nobody is authenticated yet, so only this machine gets in unless you say so.")
+          .importance(HIGH);
+
+  static final Setting<List<Listener>> ADVERTISED_LISTENERS =
+      Setting.of(
+              "advertised.listeners",
+              ConfigType.LIST,
+              null,
+              "What clients are told to connect to, where that differs from `listeners`.",
+              "list of NAME://host:port",
+              AgentConfigs::listeners)
+          .why("The same as `listeners`, with this machine's name for all interfaces.")
+          .importance(HIGH);
+
+  static final Setting<Map<String, String>> SECURITY_PROTOCOLS =
+      Setting.of(
+          "listener.security.protocol.map",
+          ConfigType.STRING,
+          "",
+          "Security protocol of each listener name. Only PLAINTEXT is supported yet.",
+          "list of NAME:PROTOCOL",
+          text -> {
+            var protocols = new TreeMap<String, String>();
+            for (String pair : Setting.split(text)) {
+              int colon = pair.indexOf(':');
+              if (colon < 1) {
+                throw new BadValue("'" + pair + "' is not NAME:PROTOCOL");
+              }
+              protocols.put(
+                  pair.substring(0, colon).trim().toUpperCase(java.util.Locale.ROOT),
+                  pair.substring(colon + 1).trim().toUpperCase(java.util.Locale.ROOT));
+            }
+            return protocols;
+          });
+
+  static final Setting<List<String>> CONTROLLER_LISTENERS =
+      Setting.list(
+          "controller.listener.names",
+          "",
+          List.of(),
+          "Listeners meant for Kafka's controllers. There are none here, so these listeners are"
+              + " left out.");
+
+  static final Setting<Long> CONNECTIONS_MAX_IDLE_MS =
+      Setting.int64(
+          "connections.max.idle.ms",
+          "600000",
+          Long.MIN_VALUE,
+          ANY,
+          "A connection without a request for so long is closed; negative: never.");
+
+  static final Setting<Integer> MAX_CONNECTIONS =
+      Setting.int32(
+          "max.connections",
+          "2147483647",
+          0,
+          ANY,
+          "Connections at once; further ones are closed at once.");
+
+  static final Setting<Integer> MAX_CONNECTIONS_PER_IP =
+      Setting.int32(
+          "max.connections.per.ip",
+          "2147483647",
+          0,
+          ANY,
+          "Connections at once from one address; further ones are closed at once.");
+
+  static final Setting<Integer> NETWORK_THREADS =
+      Setting.int32("num.network.threads", "3", 1, 1024, "Event loops that serve connections.")
+          .why("One or two keep two cores busy; more help only on larger machines.");
+
+  static final Setting<Integer> SOCKET_BACKLOG =
+      Setting.int32(
+          "socket.listen.backlog.size", "50", 1, ANY, "Connections waiting to be accepted.");
+
+  static final Setting<Integer> REQUEST_MAX_BYTES =
+      Setting.int32(
+              "socket.request.max.bytes",
+              "104857600",
+              1,
+              ANY,
+              "Largest request; a larger one closes its connection before anything is allocated.")
+          .importance(HIGH);
+
+  static final Setting<Long> QUEUED_REQUEST_BYTES =
+      Setting.int64(
+              "queued.max.request.bytes",
+              "-1",
+              -1,
+              ANY,
+              "Requests in memory, of all connections; above it sockets are not read. -1: as"
+                  + " `socket.request.max.bytes`.")
+          .why("The least that still lets the largest request in; there is no unbounded queue.");
+
+  static final Setting<Long> RESPONSE_BYTES =
+      Setting.int64(
+              "streamhouse.responses.max.bytes",
+              "67108864",
+              1 << 20,
+              ANY,
+              "Responses in memory that clients have not taken, of all connections; above it"
+                  + " sockets are not read.")
+          .why("Room for one response of the largest size and a little.");
+
+  // Fetch
+
+  static final Setting<Integer> FETCH_MAX_BYTES =
+      Setting.int32(
+          "fetch.max.bytes", "57671680", 1024, ANY, "Largest fetch response, whatever is asked.");
+
+  static final Setting<Integer> FETCH_SESSIONS =
+      Setting.int32(
+          "max.incremental.fetch.session.cache.slots",
+          "1000",
+          0,
+          ANY,
+          "Incremental fetch sessions kept; clients without one send whole requests.");
+
+  // Topics
+
+  static final Setting<Boolean> AUTO_CREATE_TOPICS =
+      Setting.bool(
+              "auto.create.topics.enable",
+              "true",
+              "Whether a topic asked for by a client that allows it is created.")
+          .importance(HIGH);
+
+  static final Setting<Boolean> DELETE_TOPICS =
+      Setting.bool("delete.topic.enable", "true", "Whether topics can be deleted.")
+          .importance(HIGH);
+
+  static final Setting<Integer> NUM_PARTITIONS =
+      Setting.int32(
+          "num.partitions", "1", 1, 100_000, "Partitions of a topic created without a number.");
+
+  static final Setting<Integer> REPLICATION_FACTOR =
+      Setting.int32(
+              "default.replication.factor",
+              "1",
+              1,
+              Short.MAX_VALUE,
+              "Replication factor of a topic created without one.")
+          .noEffect("any factor is accepted, since storage is replicated by the object store.");
+
+  // Producers
+
+  static final Setting<Integer> PRODUCER_ID_EXPIRATION_MS =
+      Setting.int32(
+          "producer.id.expiration.ms",
+          "86400000",
+          1,
+          ANY,
+          "How long a partition remembers the sequence of a producer that writes no more.");
+
+  // Groups
+
+  static final Setting<Integer> INITIAL_REBALANCE_DELAY_MS =
+      Setting.int32(
+          "group.initial.rebalance.delay.ms",
+          "3000",
+          0,
+          ANY,
+          "How long an empty group waits for more members before its first assignment.");
+
+  static final Setting<Integer> GROUP_MIN_SESSION_TIMEOUT_MS =
+      Setting.int32(
+          "group.min.session.timeout.ms", "6000", 0, ANY, "Shortest session a member may ask for.");
+
+  static final Setting<Integer> GROUP_MAX_SESSION_TIMEOUT_MS =
+      Setting.int32(
+          "group.max.session.timeout.ms",
+          "1800000",
+          0,
+          ANY,
+          "Longest session a member may ask for.");
+
+  static final Setting<Integer> GROUP_MAX_SIZE =
+      Setting.int32("group.max.size", "2147483647", 1, ANY, "Members a group may have.");
+
+  static final Setting<Integer> OFFSET_METADATA_MAX_BYTES =
+      Setting.int32(
+          "offset.metadata.max.bytes", "4096", 0, ANY, "Longest metadata of a committed offset.");
+
+  static final Setting<Integer> OFFSETS_RETENTION_MINUTES =
+      Setting.int32(
+          "offsets.retention.minutes",
+          "10080",
+          1,
+          ANY,
+          "How long the offsets of a group without members are kept.");
+
+  // Storage
+
+  static final Setting<String> DATA_DIR =
+      Setting.<String>of(
+              "streamhouse.data.dir",
+              ConfigType.STRING,
+              "./data",
+              "Directory of everything this agent keeps on disk; one agent at a time.",
+              "",
+              text -> {
+                if (text.isEmpty()) {
+                  throw new BadValue("must not be empty");
+                }
+                return text;
+              })
+          .importance(HIGH);
+
+  static final Setting<String> OBJECT_STORE =
+      Setting.<String>of(
+              "streamhouse.object.store",
+              ConfigType.STRING,
+              null,
+              "Where objects go: a directory, as a path or a file: URL.",
+              "directory",
+              text -> {
+                if (text.startsWith("s3:")) {
+                  throw new BadValue("S3 is not supported yet; give a directory");
+                }
+                return directory(text);
+              })
+          .why("`objects` in the data directory.")
+          .importance(HIGH);
+
+  static final Setting<String> METADATA_URL =
+      Setting.<String>of(
+              "streamhouse.metadata.url",
+              ConfigType.STRING,
+              null,
+              "Database of the metadata, as a JDBC URL.",
+              "jdbc:sqlite:FILE",
+              text -> {
+                if (text.startsWith("jdbc:postgresql:")) {
+                  throw new BadValue("PostgreSQL is not supported yet; use jdbc:sqlite:FILE");
+                }
+                if (!text.startsWith("jdbc:sqlite:") || text.length() == "jdbc:sqlite:".length()) {
+                  throw new BadValue("must be jdbc:sqlite:FILE");
+                }
+                return text;
+              })
+          .why("`metadata.db` in the data directory, with SQLite.")
+          .importance(HIGH);
+
+  static final Setting<Long> CACHE_BYTES =
+      Setting.int64(
+              "streamhouse.cache.memory.bytes",
+              "67108864",
+              0,
+              ANY,
+              "Blocks of segments kept in memory for readers.")
+          .why("Two objects' worth; it grows with use, so an idle agent pays nothing.");
+
+  static final Setting<Long> DISK_RESERVE_BYTES =
+      Setting.int64(
+              "streamhouse.disk.reserve.bytes",
+              "268435456",
+              0,
+              ANY,
+              "When the disk has less free than this, produce is refused while flushing and"
+                  + " metadata go on.")
+          .why("Room for the whole unflushed tail as objects, twice.");
+
+  // Write-ahead log
+
+  static final Setting<Fsync> WAL_FSYNC =
+      Setting.oneOf(
+              "streamhouse.wal.fsync",
+              "always",
+              Map.of("always", Fsync.ALWAYS, "interval", Fsync.INTERVAL, "never", Fsync.NEVER),
+              "When the write-ahead log is synced. `always`: before each acknowledgement, so that"
+                  + " nothing acknowledged is lost with the power. `interval`: a power cut may take"
+                  + " the last `streamhouse.wal.fsync.interval.ms`. `never`: it may take whatever"
+                  + " the operating system had not written. A crash of the process alone takes"
+                  + " nothing under any of them.")
+          .why("An acknowledgement must mean something; syncing in groups keeps it cheap.")
+          .importance(HIGH);
+
+  static final Setting<Long> WAL_FSYNC_INTERVAL_MS =
+      Setting.int64(
+              "streamhouse.wal.fsync.interval.ms",
+              "100",
+              1,
+              3_600_000,
+              "How often the log is synced with `streamhouse.wal.fsync=interval`.")
+          .why("Measured to cost nothing at this rate.");
+
+  static final Setting<Long> WAL_FILE_BYTES =
+      Setting.int64(
+              "streamhouse.wal.file.bytes",
+              "67108864",
+              1 << 20,
+              1 << 30,
+              "Size of each file of the write-ahead log, allocated in advance and used again.")
+          .why("Two flushes' worth, so that files are let go about as often as objects are made.");
+
+  static final Setting<Long> WAL_MAX_BYTES =
+      Setting.int64(
+              "streamhouse.wal.max.bytes",
+              "4294967296",
+              1 << 20,
+              ANY,
+              "How large the write-ahead log may grow while nothing can be flushed; then produce is"
+                  + " refused.")
+          .why("Some minutes of an object-store outage at full load, hours at common ones.");
+
+  // Flush
+
+  static final Setting<Long> FLUSH_BYTES =
+      Setting.int64(
+              "streamhouse.flush.bytes",
+              "33554432",
+              1 << 16,
+              1 << 30,
+              "Unflushed bytes that make an object.")
+          .why("Large enough for one request to be worth it, small enough to be in memory thrice.");
+
+  static final Setting<Long> FLUSH_INTERVAL_MS =
+      Setting.int64(
+              "streamhouse.flush.interval.ms",
+              "10000",
+              1,
+              86_400_000,
+              "How long a record of a `local` topic waits at most before it goes into an object.")
+          .why(
+              "It is what the loss of the machine can take of a `local` topic; shorter makes more,"
+                  + " smaller segments.");
+
+  static final Setting<SegmentCompression> SEGMENT_COMPRESSION =
+      Setting.oneOf(
+              "streamhouse.segment.compression",
+              "lz4",
+              Map.of("lz4", SegmentCompression.LZ4, "none", SegmentCompression.NONE),
+              "How blocks of batches that came uncompressed are stored.")
+          .why("Text shrinks to a third for about a second of CPU per gigabyte.");
+
+  static final Setting<Long> TAIL_MAX_BYTES =
+      Setting.int64(
+              "streamhouse.tail.max.bytes",
+              "134217728",
+              1 << 20,
+              ANY,
+              "Unflushed records in memory; above it produce is refused.")
+          .why("Four flushes: one filling, one being written, and slack for a slow store.");
+
+  // Session
+
+  static final Setting<Long> SESSION_TIMEOUT_MS =
+      Setting.int64(
+              "streamhouse.session.timeout.ms",
+              "10000",
+              1000,
+              3_600_000,
+              "How long this agent owns its partitions without renewing its session.")
+          .why("Time for three renewals; a failover takes about as long.");
+
+  static final Setting<Long> SESSION_RENEW_MS =
+      Setting.int64(
+              "streamhouse.session.renew.ms",
+              "3000",
+              100,
+              3_600_000,
+              "How often the session is renewed.")
+          .why("Two renewals may be lost before the session is.");
+
+  private static final List<Setting<?>> OWN =
+      List.of(
+          NODE_ID,
+          BROKER_ID,
+          RACK,
+          LISTENERS,
+          ADVERTISED_LISTENERS,
+          SECURITY_PROTOCOLS,
+          CONTROLLER_LISTENERS,
+          CONNECTIONS_MAX_IDLE_MS,
+          MAX_CONNECTIONS,
+          MAX_CONNECTIONS_PER_IP,
+          NETWORK_THREADS,
+          SOCKET_BACKLOG,
+          REQUEST_MAX_BYTES,
+          QUEUED_REQUEST_BYTES,
+          RESPONSE_BYTES,
+          FETCH_MAX_BYTES,
+          FETCH_SESSIONS,
+          AUTO_CREATE_TOPICS,
+          DELETE_TOPICS,
+          NUM_PARTITIONS,
+          REPLICATION_FACTOR,
+          PRODUCER_ID_EXPIRATION_MS,
+          INITIAL_REBALANCE_DELAY_MS,
+          GROUP_MIN_SESSION_TIMEOUT_MS,
+          GROUP_MAX_SESSION_TIMEOUT_MS,
+          GROUP_MAX_SIZE,
+          OFFSET_METADATA_MAX_BYTES,
+          OFFSETS_RETENTION_MINUTES,
+          DATA_DIR,
+          OBJECT_STORE,
+          METADATA_URL,
+          CACHE_BYTES,
+          DISK_RESERVE_BYTES,
+          WAL_FSYNC,
+          WAL_FSYNC_INTERVAL_MS,
+          WAL_FILE_BYTES,
+          WAL_MAX_BYTES,
+          FLUSH_BYTES,
+          FLUSH_INTERVAL_MS,
+          SEGMENT_COMPRESSION,
+          TAIL_MAX_BYTES,
+          SESSION_TIMEOUT_MS,
+          SESSION_RENEW_MS);
+
+  private static final Map<String, Setting<?>> TOPIC_DEFAULTS = topicDefaults();
+  private static final Map<String, Setting<?>> BY_NAME = byName();
+
+  private AgentConfigs() {}
+
+  private static List<Listener> listeners(String text) throws BadValue {
+    var listeners = new ArrayList<Listener>();
+    for (String one : Setting.split(text)) {
+      var listener = Listener.parse(one);
+      for (var other : listeners) {
+        if (other.name().equals(listener.name())) {
+          throw new BadValue("two listeners named " + listener.name());
+        }
+      }
+      listeners.add(listener);
+    }
+    if (listeners.isEmpty()) {
+      throw new BadValue("must name at least one listener");
+    }
+    return List.copyOf(listeners);
+  }
+
+  private static String directory(String text) throws BadValue {
+    String path = text;
+    if (text.startsWith("file:")) {
+      path = text.substring("file:".length());
+      if (path.startsWith("//")) {
+        path = path.substring(2);
+      }
+    } else if (text.contains("://")) {
+      throw new BadValue("must be a directory, as a path or a file: URL");
+    }
+    if (path.isEmpty()) {
+      throw new BadValue("must not be empty");
+    }
+    return path;
+  }
+
+  private static Map<String, Setting<?>> topicDefaults() {
+    var settings = new TreeMap<String, Setting<?>>();
+    for (var topic : TopicConfigs.all()) {
+      for (var key : topic.agentKeys()) {
+        settings.put(key.name(), topicDefault(topic, key));
+      }
+    }
+    return settings;
+  }
+
+  private static <T> Setting<?> topicDefault(Setting<T> topic, Setting.AgentKey key) {
+    String documentation = "Default of the topic setting `" + topic.name() + "`.";
+    Setting<?> setting;
+    if (key.unit() == 1) {
+      setting =
+          Setting.of(
+                  key.name(),
+                  topic.type(),
+                  key.defaultValue(),
+                  documentation,
+                  topic.valid(),
+                  topic::parse)
+              .why(topic.why());
+    } else {
+      setting =
+          Setting.int32(
+              key.name(),
+              "0",
+              topic == TopicConfigs.RETENTION_MS ? -1 : topic == TopicConfigs.SEGMENT_MS ? 1 : 0,
+              ANY,
+              documentation + " In " + (key.unit() == 60_000 ? "minutes." : "hours."));
+      setting = setting.withDefault(key.defaultValue());
+    }
+    String noEffect = topic.noEffect();
+    setting = setting.importance(topic.importance());
+    return noEffect == null ? setting : setting.noEffect(noEffect);
+  }
+
+  private static Map<String, Setting<?>> byName() {
+    var settings = new TreeMap<String, Setting<?>>(TOPIC_DEFAULTS);
+    for (var setting : OWN) {
+      settings.put(setting.name(), setting);
+    }
+    return settings;
+  }
+
+  /// Every agent setting known here, by name.
+  public static List<Setting<?>> all() {
+    return List.copyOf(BY_NAME.values());
+  }
+
+  public static @Nullable Setting<?> find(String name) {
+    return BY_NAME.get(name);
+  }
+
+  /// The settings that are defaults of topic settings, by name.
+  static Map<String, Setting<?>> topicDefaultSettings() {
+    return TOPIC_DEFAULTS;
+  }
+
+  /// Whether a setting can be altered while the agent runs: those that are a topic setting's
+  /// default, under the name that has the topic's unit.
+  public static boolean dynamic(String name) {
+    for (var topic : TopicConfigs.all()) {
+      if (!topic.agentKeys().isEmpty() && topic.agentKeys().getFirst().name().equals(name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// What is wrong with these settings as an alteration at run time; empty when nothing is.
+  public static List<String> validateDynamic(Map<String, String> configs) {
+    var errors = new ArrayList<String>();
+    for (var entry : new TreeMap<>(configs).entrySet()) {
+      var setting = BY_NAME.get(entry.getKey());
+      if (setting == null || !dynamic(entry.getKey())) {
+        errors.add(entry.getKey() + " cannot be altered while the agent runs");
+        continue;
+      }
+      try {
+        var _ = setting.parse(entry.getValue());
+      } catch (BadValue e) {
+        errors.add(setting.problem(entry.getValue(), e));
+      }
+    }
+    return errors;
+  }
+
+  /// Every agent setting with the value in force, and whatever else the agent was started with.
+  ///
+  /// @param cluster altered at run time for all agents
+  /// @param node altered at run time for this one
+  public static List<DescribedConfig> describe(
+      AgentConfig config, Map<String, String> cluster, Map<String, String> node) {
+    var names = new TreeMap<String, @Nullable Setting<?>>(BY_NAME);
+    for (String name : config.given().keySet()) {
+      names.putIfAbsent(name, null);
+    }
+    var described = new ArrayList<DescribedConfig>();
+    for (var entry : names.entrySet()) {
+      described.add(describe(entry.getKey(), entry.getValue(), config, cluster, node));
+    }
+    return described;
+  }
+
+  private static DescribedConfig describe(
+      String name,
+      @Nullable Setting<?> setting,
+      AgentConfig config,
+      Map<String, String> cluster,
+      Map<String, String> node) {
+    boolean secret = KafkaNames.secret(name);
+    var synonyms = new ArrayList<Synonym>();
+    add(synonyms, name, node.get(name), ConfigSource.DYNAMIC_AGENT, secret);
+    add(synonyms, name, cluster.get(name), ConfigSource.DYNAMIC_DEFAULT, secret);
+    add(synonyms, name, config.given().get(name), ConfigSource.STATIC, secret);
+    add(synonyms, name, config.derived().get(name), ConfigSource.DEFAULT, secret);
+    if (setting != null && !config.derived().containsKey(name)) {
+      add(synonyms, name, setting.defaultValue(), ConfigSource.DEFAULT, secret);
+    }
+    return new DescribedConfig(
+        name,
+        synonyms.isEmpty() ? null : synonyms.getFirst().value(),
+        synonyms.isEmpty() ? ConfigSource.DEFAULT : synonyms.getFirst().source(),
+        setting != null ? setting.type() : secret ? ConfigType.PASSWORD : ConfigType.STRING,
+        !dynamic(name),
+        secret,
+        synonyms,
+        setting != null ? setting.documentation() : "A setting of Apache Kafka. No effect here.");
+  }
+
+  private static void add(
+      List<Synonym> synonyms,
+      String name,
+      @Nullable String value,
+      ConfigSource source,
+      boolean secret) {
+    if (value != null) {
+      synonyms.add(new Synonym(name, secret ? null : value, source));
+    }
+  }
+}
