@@ -63,6 +63,9 @@ public interface SegmentManifest {
   /// Committed segments that end after `fromOffset`, by base offset.
   List<Segment> segments(PartitionId partition, long fromOffset, int limit);
 
+  /// Committed segments that end at or before `endOffset`, the newest first.
+  List<Segment> segmentsBefore(PartitionId partition, long endOffset, int limit);
+
   /// The first committed segment that may hold a record with timestamp ≥ `timestamp`, at or after
   /// `fromOffset`.
   Optional<Segment> segmentAtTimestamp(PartitionId partition, long timestamp, long fromOffset);

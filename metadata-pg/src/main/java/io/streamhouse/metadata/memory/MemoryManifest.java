@@ -123,6 +123,20 @@ final class MemoryManifest implements SegmentManifest {
   }
 
   @Override
+  public List<Segment> segmentsBefore(PartitionId partition, long endOffset, int limit) {
+    return state.transaction(
+        "segmentsBefore",
+        () -> {
+          var row = state.partition(partition);
+          return row == null
+              ? List.<Segment>of()
+              : row.segments.headMap(endOffset, true).descendingMap().values().stream()
+                  .limit(limit)
+                  .toList();
+        });
+  }
+
+  @Override
   public Optional<Segment> segmentAtTimestamp(
       PartitionId partition, long timestamp, long fromOffset) {
     return state.transaction(
