@@ -1,8 +1,10 @@
 package io.streamhouse.compat;
 
 import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,16 +27,28 @@ public final class ChildProcess implements AutoCloseable {
 
   private static final int TAIL_LINES = 80;
 
+  /// Standard input.
+  public sealed interface Input {
+
+    /// At its end from the first byte.
+    record None() implements Input {}
+
+    record FromFile(Path file) implements Input {}
+
+    /// Written by us, to [ChildProcess#input].
+    record Piped() implements Input {}
+  }
+
   /// What to run, and where its streams go.
   ///
   /// @param name for messages and the log file's name
-  /// @param input file to read as standard input, else none
+  /// @param input what it reads as standard input
   /// @param output file that takes standard output alone, else it goes to the log and is watched
   public record Spec(
-      String name, List<String> command, Path log, @Nullable Path input, @Nullable Path output) {
+      String name, List<String> command, Path log, Input input, @Nullable Path output) {
 
     public Spec(String name, List<String> command, Path log) {
-      this(name, command, log, null, null);
+      this(name, command, log, new Input.None(), null);
     }
 
     public Spec {
@@ -63,9 +77,11 @@ public final class ChildProcess implements AutoCloseable {
       Files.createDirectories(spec.log().toAbsolutePath().getParent());
       var builder = new ProcessBuilder(spec.command());
       builder.redirectInput(
-          spec.input() == null
-              ? ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile())
-              : ProcessBuilder.Redirect.from(spec.input().toFile()));
+          switch (spec.input()) {
+            case Input.None _ -> ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile());
+            case Input.FromFile(Path file) -> ProcessBuilder.Redirect.from(file.toFile());
+            case Input.Piped _ -> ProcessBuilder.Redirect.PIPE;
+          });
       if (spec.output() == null) {
         builder.redirectErrorStream(true);
       } else {
@@ -82,6 +98,11 @@ public final class ChildProcess implements AutoCloseable {
 
   public long pid() {
     return process.pid();
+  }
+
+  /// Its standard input, where that is [Input.Piped]; UTF-8, to be closed by the caller.
+  public BufferedWriter input() {
+    return process.outputWriter(StandardCharsets.UTF_8);
   }
 
   public boolean isAlive() {
@@ -178,7 +199,10 @@ public final class ChildProcess implements AutoCloseable {
   }
 
   private void readOutput() {
-    var stream = spec.output() == null ? process.inputReader() : process.errorReader();
+    var stream =
+        spec.output() == null
+            ? process.inputReader(StandardCharsets.UTF_8)
+            : process.errorReader(StandardCharsets.UTF_8);
     try (BufferedReader lines = stream;
         var log =
             Files.newBufferedWriter(

@@ -86,26 +86,16 @@ public record Kits(Path kits, Path work, Path root) {
         log(name));
   }
 
-  /// Runs one of Kafka's own tools to its end, its output kept apart from its log.
-  ///
-  /// @param input standard input, if it reads any
-  public Finished tool(
-      String name, Duration limit, @Nullable Path input, String main, String... arguments) {
-    Path output = log(name).resolveSibling(log(name).getFileName() + ".out");
-    return run(
-        new ChildProcess.Spec(
-            name,
-            java(Client.KAFKA_4_3, List.of("-Xmx512m"), main, List.of(arguments)),
-            log(name),
-            input,
-            output),
-        limit);
+  /// One of Kafka's own tools, not yet started, its output kept apart from its log.
+  public ChildProcess.Spec tool(
+      String name, ChildProcess.Input input, String main, String... arguments) {
+    return command(
+        name, input, java(Client.KAFKA_4_3, List.of("-Xmx512m"), main, List.of(arguments)));
   }
 
-  /// Runs any command to its end, its output kept apart from its log.
-  public Finished command(String name, Duration limit, @Nullable Path input, List<String> command) {
-    Path output = log(name).resolveSibling(log(name).getFileName() + ".out");
-    return run(new ChildProcess.Spec(name, command, log(name), input, output), limit);
+  /// Any command, not yet started, its output kept apart from its log.
+  public ChildProcess.Spec command(String name, ChildProcess.Input input, List<String> command) {
+    return new ChildProcess.Spec(name, command, log(name), input, work.resolve(name + ".out"));
   }
 
   /// Where `kcat` is, if it is installed.
@@ -129,6 +119,14 @@ public record Kits(Path kits, Path work, Path root) {
   /// @param output where its standard output is, if that was kept apart
   public record Finished(String name, int exit, @Nullable Path output, String tail) {
 
+    /// Where its standard output is; only for processes that keep it apart.
+    public Path outputFile() {
+      if (output == null) {
+        throw new IllegalStateException(name + " has no output file");
+      }
+      return output;
+    }
+
     /// This, if it ended well; else throws with the end of its output.
     public Finished ok() {
       if (exit != 0) {
@@ -138,7 +136,8 @@ public record Kits(Path kits, Path work, Path root) {
     }
   }
 
-  private static Finished run(ChildProcess.Spec spec, Duration limit) {
+  /// Runs to the end, or throws when that takes longer than `limit`.
+  public static Finished run(ChildProcess.Spec spec, Duration limit) {
     try (var child = ChildProcess.start(spec)) {
       int exit = child.await(limit);
       return new Finished(spec.name(), exit, spec.output(), child.tail());

@@ -33,7 +33,11 @@ public record Line(
   /// As `kafka-console-producer` reads it with `parse.headers`, `parse.key` and `null.marker`:
   /// headers, key and value, separated by tabs.
   public String toConsole() {
-    return headerText() + '\t' + orMarker(key) + '\t' + orMarker(value);
+    return (headers.isEmpty() ? NULL_MARKER : headerText())
+        + '\t'
+        + orMarker(key)
+        + '\t'
+        + orMarker(value);
   }
 
   /// As `kafka-console-consumer` prints it after partition and offset.
@@ -53,9 +57,6 @@ public record Line(
   }
 
   private String headerText() {
-    if (headers.isEmpty()) {
-      return "";
-    }
     var joined = new StringJoiner(",");
     headers.forEach((name, text) -> joined.add(name + ':' + text));
     return joined.toString();

@@ -1,0 +1,296 @@
+package io.streamhouse.compat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.streamhouse.compat.driver.JsonLines;
+import io.streamhouse.compat.driver.Line;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/// A million generated lines go in with real clients, each in its own process, and come out
+/// identical and in order per partition: as they are, after `kill -9` in the middle of the load,
+/// and from segments alone.
+///
+/// `mvn verify` sends the full million once, with the Java client, and fewer lines with the text
+/// tools and under kills; `-Dlines=1000000 -Dlines.tools=1000000 -Dlines.kill=1000000` is the whole
+/// of it.
+class MillionLinesTest {
+
+  private static final int LINES = Integer.getInteger("lines", 1_000_000);
+  private static final int TOOL_LINES = Integer.getInteger("lines.tools", 100_000);
+  private static final int KILL_LINES = Integer.getInteger("lines.kill", 250_000);
+  private static final int PARTITIONS = 6;
+  private static final Duration LIMIT = Duration.ofMinutes(10);
+  private static final String PRODUCER = "org.apache.kafka.tools.ConsoleProducer";
+  private static final String CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+
+  private final Kits kits = Kits.find();
+  private final JsonLines lines = new JsonLines(20_26);
+  private final long time = System.currentTimeMillis() - Duration.ofHours(1).toMillis();
+
+  @TempDir Path directory;
+  private ServerUnderTest server;
+  private String test;
+
+  @BeforeEach
+  void start(TestInfo info) {
+    test = info.getTestMethod().orElseThrow().getName();
+    server = Servers.chosen().create(kits, directory.resolve("data"), Map.of());
+    server.start();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  @Test
+  void linesOfTheJavaClientComeBackFromTheLogAndFromSegmentsOnly() throws IOException {
+    Topics.create(server, "plain", PARTITIONS, Map.of());
+    Path acked = file("acked");
+    produce("plain", LINES, acked).ok();
+    var roundTrip = new RoundTrip(lines, LINES);
+
+    roundTrip.check(acked, consume("plain"), time);
+
+    restartWithoutWal();
+    roundTrip.check(acked, consume("plain"), time);
+  }
+
+  @Test
+  void linesOfTheConsoleToolsComeBackFromTheLogAndFromSegmentsOnly() throws IOException {
+    Topics.create(server, "console", PARTITIONS, Map.of());
+    Path input = lines.write(file("console.txt"), "console", 0, TOOL_LINES);
+    Kits.run(consoleProducer(new ChildProcess.Input.FromFile(input)), LIMIT).ok();
+
+    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+
+    restartWithoutWal();
+    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+  }
+
+  @Test
+  void linesOfKcatComeBackFromTheLogAndFromSegmentsOnly() throws IOException {
+    var kcat = Kits.kcat();
+    assumeTrue(kcat.isPresent(), "kcat is not installed: librdkafka clients are NOT tested");
+    Topics.create(server, "kcat", PARTITIONS, Map.of());
+    Path input = lines.write(file("kcat.txt"), "kcat", 0, TOOL_LINES);
+    var produce =
+        new ArrayList<>(List.of(kcat.get(), "-P", "-b", server.bootstrap(), "-t", "kcat"));
+    produce.addAll(List.of("-X", "enable.idempotence=true", "-X", "compression.codec=lz4"));
+    produce.addAll(List.of("-K", "\\t", "-l", input.toString()));
+    Kits.run(kits.command(test + "-produce", new ChildProcess.Input.None(), produce), LIMIT).ok();
+
+    checkKcat(kcatConsume(kcat.get()));
+
+    restartWithoutWal();
+    checkKcat(kcatConsume(kcat.get()));
+  }
+
+  @Test
+  void everyAcknowledgedLineSurvivesKillsInTheMiddleOfTheLoad() throws IOException {
+    Topics.create(server, "killed", PARTITIONS, Map.of());
+    Path acked = file("acked");
+    try (var producer = ChildProcess.start(produceSpec("killed", KILL_LINES, acked))) {
+      // Each kill waits for the load to be under way again, so all of them fall into it.
+      for (int kill = 1; kill <= 3; kill++) {
+        String reached = "acknowledged " + (KILL_LINES / 4 * kill) / 1000 * 1000;
+        producer.awaitLine(producer.line(reached::equals), LIMIT);
+        server.kill();
+        server.start();
+      }
+      assertThat(producer.await(LIMIT)).as(() -> producer.tail() + server.tail()).isZero();
+    }
+
+    new RoundTrip(lines, KILL_LINES).check(acked, consume("killed"), time);
+    restartWithoutWal();
+    new RoundTrip(lines, KILL_LINES).check(acked, consume("killed"), time);
+  }
+
+  @Test
+  void everyLineOfTheConsoleProducerSurvivesKillsInTheMiddleOfTheLoad() throws IOException {
+    Topics.create(server, "console", PARTITIONS, Map.of());
+    try (var producer = ChildProcess.start(consoleProducer(new ChildProcess.Input.Piped()))) {
+      try (var input = producer.input()) {
+        // The pipe holds little, so after each third most of it is with the producer or sent.
+        lines.write(input, "console", 0, TOOL_LINES / 3);
+        server.kill();
+        server.start();
+        lines.write(input, "console", TOOL_LINES / 3, TOOL_LINES * 2L / 3);
+        server.kill();
+        server.start();
+        lines.write(input, "console", TOOL_LINES * 2L / 3, TOOL_LINES);
+      }
+      assertThat(producer.await(LIMIT)).as(() -> producer.tail() + server.tail()).isZero();
+    }
+
+    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+  }
+
+  /// SIGTERM flushes everything; what is then left of the WAL is taken away, so that every byte
+  /// read afterwards comes from a segment.
+  private void restartWithoutWal() throws IOException {
+    assertThat(server.stop()).as(server::tail).isZero();
+    Path wal = directory.resolve("data/wal");
+    if (Files.isDirectory(wal)) {
+      try (var files = Files.list(wal)) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          Files.delete(file);
+        }
+      }
+    }
+    server.start();
+  }
+
+  private Kits.Finished produce(String topic, int count, Path acked) {
+    return Kits.run(produceSpec(topic, count, acked), LIMIT);
+  }
+
+  private ChildProcess.Spec produceSpec(String topic, int count, Path acked) {
+    return kits.spec(
+        Kits.Client.KAFKA_4_3,
+        test + "-produce",
+        "produce",
+        "--bootstrap",
+        server.bootstrap(),
+        "--topic",
+        topic,
+        "--seed",
+        "2026",
+        "--to",
+        Integer.toString(count),
+        "--time",
+        Long.toString(time),
+        "--acked",
+        acked.toString(),
+        "--report-every",
+        "500",
+        "-X",
+        "linger.ms=5",
+        "-X",
+        "compression.type=lz4");
+  }
+
+  private Path consume(String topic) {
+    Path read = file("read");
+    kits.drive(
+            Kits.Client.KAFKA_4_3,
+            test + "-consume",
+            LIMIT,
+            "consume",
+            "--bootstrap",
+            server.bootstrap(),
+            "--topic",
+            topic,
+            "--out",
+            read.toString())
+        .ok();
+    return read;
+  }
+
+  private ChildProcess.Spec consoleProducer(ChildProcess.Input input) {
+    return kits.tool(
+        test + "-produce",
+        input,
+        PRODUCER,
+        "--bootstrap-server",
+        server.bootstrap(),
+        "--topic",
+        "console",
+        "--message-send-max-retries",
+        "1000000",
+        "--command-property",
+        "delivery.timeout.ms=180000",
+        "--reader-property",
+        "parse.headers=true",
+        "--reader-property",
+        "parse.key=true",
+        "--reader-property",
+        "null.marker=" + Line.NULL_MARKER);
+  }
+
+  private Path consoleConsume(int count) {
+    return Kits.run(
+            kits.tool(
+                test + "-consume",
+                new ChildProcess.Input.None(),
+                CONSUMER,
+                "--bootstrap-server",
+                server.bootstrap(),
+                "--topic",
+                "console",
+                "--from-beginning",
+                "--max-messages",
+                Integer.toString(count),
+                "--timeout-ms",
+                "30000",
+                "--formatter-property",
+                "print.partition=true",
+                "--formatter-property",
+                "print.offset=true",
+                "--formatter-property",
+                "print.headers=true",
+                "--formatter-property",
+                "print.key=true",
+                "--formatter-property",
+                "null.literal=" + Line.NULL_MARKER),
+            LIMIT)
+        .ok()
+        .outputFile();
+  }
+
+  private void checkConsole(Path output, int count) throws IOException {
+    new RoundTrip(lines, count)
+        .check(
+            output,
+            row -> {
+              String[] parts = row.split("\t", 5);
+              String key = parts[3].equals(Line.NULL_MARKER) ? null : parts[3];
+              return new RoundTrip.Printed(
+                  Integer.parseInt(parts[0].substring("Partition:".length())),
+                  Long.parseLong(parts[1].substring("Offset:".length())),
+                  key,
+                  parts[2] + '\t' + parts[3] + '\t' + parts[4]);
+            },
+            Line::toConsoleOutput);
+  }
+
+  private Path kcatConsume(String kcat) {
+    var consume = new ArrayList<>(List.of(kcat, "-C", "-b", server.bootstrap(), "-t", "kcat"));
+    consume.addAll(List.of("-o", "beginning", "-e", "-q", "-f", "%p\\t%o\\t%K\\t%k\\t%s\\n"));
+    return Kits.run(kits.command(test + "-consume", new ChildProcess.Input.None(), consume), LIMIT)
+        .ok()
+        .outputFile();
+  }
+
+  private void checkKcat(Path output) throws IOException {
+    new RoundTrip(lines, TOOL_LINES)
+        .check(
+            output,
+            row -> {
+              String[] parts = row.split("\t", 5);
+              String key = parts[2].equals("-1") ? null : parts[3];
+              return new RoundTrip.Printed(
+                  Integer.parseInt(parts[0]),
+                  Long.parseLong(parts[1]),
+                  key,
+                  key == null ? parts[4] : key + '\t' + parts[4]);
+            },
+            Line::toKcat);
+  }
+
+  private Path file(String name) {
+    return directory.resolve(name);
+  }
+}
