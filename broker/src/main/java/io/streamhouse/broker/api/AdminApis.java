@@ -1,6 +1,8 @@
 package io.streamhouse.broker.api;
 
+import ch.qos.logback.classic.LoggerContext;
 import io.streamhouse.broker.catalog.Catalog;
+import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.protocol.ApiHandler;
 import java.util.List;
@@ -12,15 +14,15 @@ public final class AdminApis {
 
   /// The handlers of one agent.
   ///
-  /// @param nodeId this agent's, the only one whose own configs it describes and alters
-  /// @param timers ends requests whose time is over
-  static List<ApiHandler<?>> handlers(
-      Catalog catalog,
-      SerialLoop timers,
-      int nodeId,
-      TopicRules topics,
-      ConfigRules configs,
-      Loggers loggers) {
+  /// @param timers ends requests whose time is over; a task on it answers requests, so it must not
+  ///   be a loop that is busy for long
+  /// @param logging whose loggers clients may read and set
+  public static List<ApiHandler<?>> handlers(
+      Catalog catalog, SerialLoop timers, AgentConfig config, LoggerContext logging) {
+    int nodeId = config.nodeId();
+    var topics = TopicRules.of(config);
+    var configs = new ConfigRules(config);
+    var loggers = new Loggers(logging);
     var edits = new ConfigEdits(catalog, configs, loggers, nodeId);
     return List.of(
         new MetadataHandler(catalog, timers, topics),

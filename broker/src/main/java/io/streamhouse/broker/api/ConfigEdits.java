@@ -105,7 +105,7 @@ final class ConfigEdits {
     var topic = image.topic(name);
     var edited = new Edited(configs(topic));
     for (var edit : edits) {
-      var refusal = edited.apply(edit, rules.topicList(edit.name()));
+      var refusal = edited.apply(edit, ConfigRules.topicList(edit.name()));
       if (refusal != null) {
         return refused(refusal);
       }
@@ -143,7 +143,7 @@ final class ConfigEdits {
     }
     var edited = new Edited(agentConfigs(image, name));
     for (var edit : edits) {
-      String list = rules.agentList(edit.name());
+      String list = ConfigRules.agentList(edit.name());
       if (list == null && (edit instanceof Edit.Append || edit instanceof Edit.Subtract)) {
         return refused(
             Refusal.of(

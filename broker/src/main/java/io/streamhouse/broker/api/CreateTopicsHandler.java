@@ -155,7 +155,7 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
                     .setName(config.name())
                     .setValue(config.value())
                     .setReadOnly(config.readOnly())
-                    .setConfigSource(config.source())
+                    .setConfigSource(config.source().code())
                     .setIsSensitive(config.sensitive()));
       }
       return result;

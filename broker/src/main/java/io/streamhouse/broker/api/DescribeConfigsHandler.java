@@ -1,8 +1,9 @@
 package io.streamhouse.broker.api;
 
-import io.streamhouse.broker.api.ConfigRules.Described;
 import io.streamhouse.broker.catalog.Catalog;
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.config.ConfigSource;
+import io.streamhouse.broker.config.DescribedConfig;
 import io.streamhouse.protocol.ApiHandler;
 import io.streamhouse.protocol.Reply;
 import io.streamhouse.protocol.Request;
@@ -22,12 +23,14 @@ import org.apache.kafka.common.message.DescribeConfigsResponseData.DescribeConfi
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource;
 import org.jspecify.annotations.Nullable;
 
 /// DescribeConfigs: of topics, of this agent, of what was altered for all agents (the agent with
 /// the empty name), and of this process's loggers.
 final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestData> {
+
+  /// The source of a logger's level, as the wire has it.
+  private static final byte LOGGER = 6;
 
   private final Catalog catalog;
   private final ConfigRules rules;
@@ -64,16 +67,16 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
           new DescribeConfigsResult()
               .setResourceType(resource.resourceType())
               .setResourceName(resource.resourceName());
-      switch (find(image, resource)) {
+      switch (find(image, resource, body)) {
         case Missing(Refusal why) ->
             result
                 .setErrorCode(why.error().code())
                 .setErrorMessage(why.message() == null ? "" : why.message());
-        case Found(List<Described> configs) -> {
+        case Found(List<DescribeConfigsResourceResult> configs) -> {
           var wanted = wanted(resource);
           for (var config : configs) {
             if (wanted.isEmpty() || wanted.contains(config.name())) {
-              result.configs().add(entry(config, body));
+              result.configs().add(config);
             }
           }
         }
@@ -85,15 +88,16 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
 
   private sealed interface Lookup permits Found, Missing {}
 
-  private record Found(List<Described> configs) implements Lookup {}
+  private record Found(List<DescribeConfigsResourceResult> configs) implements Lookup {}
 
   private record Missing(Refusal why) implements Lookup {}
 
-  private Lookup find(Image image, DescribeConfigsResource resource) {
+  private Lookup find(
+      Image image, DescribeConfigsResource resource, DescribeConfigsRequestData body) {
     String name = resource.resourceName();
     return switch (ConfigResource.Type.forId(resource.resourceType())) {
-      case TOPIC -> topic(image, name);
-      case BROKER -> agent(image, name);
+      case TOPIC -> topic(image, name, body);
+      case BROKER -> agent(image, name, body);
       case BROKER_LOGGER -> loggers(name);
       case CLIENT_METRICS, GROUP, UNKNOWN ->
           new Missing(
@@ -103,7 +107,7 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     };
   }
 
-  private Lookup topic(Image image, String name) {
+  private Lookup topic(Image image, String name, DescribeConfigsRequestData body) {
     var malformed = TopicNames.malformed(name);
     if (malformed != null) {
       return new Missing(malformed);
@@ -111,33 +115,32 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     var topic = image.topic(name);
     return topic == null
         ? new Missing(new Refusal(Errors.UNKNOWN_TOPIC_OR_PARTITION, null))
-        : new Found(rules.topic(image, topic.configs()));
+        : new Found(entries(rules.topic(image, topic.configs()), body));
   }
 
-  private Lookup agent(Image image, String name) {
+  private Lookup agent(Image image, String name, DescribeConfigsRequestData body) {
     if (name.isEmpty()) {
-      return new Found(alteredForAll(image));
+      return new Found(entries(alteredForAll(image), body));
     }
     var wrong = notThisNode(name, " or empty string,");
-    return wrong != null ? new Missing(wrong) : new Found(rules.agent(image));
+    return wrong != null ? new Missing(wrong) : new Found(entries(rules.agent(image), body));
   }
 
   /// What was altered for all agents, and nothing else.
-  private List<Described> alteredForAll(Image image) {
-    byte source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.id();
-    var altered = new ArrayList<Described>();
+  private List<DescribedConfig> alteredForAll(Image image) {
+    var altered = new ArrayList<DescribedConfig>();
     for (var config : rules.agent(image)) {
       for (var synonym : config.synonyms()) {
-        if (synonym.source() == source && synonym.name().equals(config.name())) {
+        if (synonym.source() == ConfigSource.DYNAMIC_DEFAULT) {
           altered.add(
-              new Described(
+              new DescribedConfig(
                   config.name(),
                   synonym.value(),
+                  ConfigSource.DYNAMIC_DEFAULT,
+                  config.type(),
                   config.readOnly(),
                   config.sensitive(),
-                  source,
                   List.of(synonym),
-                  config.type(),
                   config.documentation()));
         }
       }
@@ -153,20 +156,15 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     if (wrong != null) {
       return new Missing(wrong);
     }
-    var levels = new ArrayList<Described>();
+    var levels = new ArrayList<DescribeConfigsResourceResult>();
     loggers
         .levels()
         .forEach((logger, level) ->
             levels.add(
-                new Described(
-                    logger,
-                    level,
-                    false,
-                    false,
-                    ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG.id(),
-                    List.of(),
-                    (byte) 0,
-                    "")));
+                new DescribeConfigsResourceResult()
+                    .setName(logger)
+                    .setValue(level)
+                    .setConfigSource(LOGGER)));
     return new Found(levels);
   }
 
@@ -188,16 +186,21 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
         : new HashSet<>(resource.configurationKeys());
   }
 
+  private static List<DescribeConfigsResourceResult> entries(
+      List<DescribedConfig> configs, DescribeConfigsRequestData body) {
+    return configs.stream().map(config -> entry(config, body)).toList();
+  }
+
   private static DescribeConfigsResourceResult entry(
-      Described config, DescribeConfigsRequestData body) {
+      DescribedConfig config, DescribeConfigsRequestData body) {
     var entry =
         new DescribeConfigsResourceResult()
             .setName(config.name())
             .setValue(config.value())
             .setReadOnly(config.readOnly())
             .setIsSensitive(config.sensitive())
-            .setConfigSource(config.source())
-            .setConfigType(config.type())
+            .setConfigSource(config.source().code())
+            .setConfigType(config.type().code())
             .setDocumentation(body.includeDocumentation() ? config.documentation() : null);
     if (body.includeSynonyms()) {
       for (var synonym : config.synonyms()) {
@@ -207,7 +210,7 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
                 new DescribeConfigsSynonym()
                     .setName(synonym.name())
                     .setValue(synonym.value())
-                    .setSource(synonym.source()));
+                    .setSource(synonym.source().code()));
       }
     }
     return entry;

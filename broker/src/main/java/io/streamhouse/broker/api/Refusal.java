@@ -29,7 +29,7 @@ record Refusal(Errors error, @Nullable String message) {
 
   /// The request's own time is over; what was begun may still happen.
   static Refusal timedOut() {
-    return of(Errors.REQUEST_TIMED_OUT);
+    return new Refusal(Errors.REQUEST_TIMED_OUT, null);
   }
 
   /// A change whose stage failed. An unknown outcome is a time-out to the client: it is what Kafka

@@ -1,5 +1,7 @@
 package io.streamhouse.broker.api;
 
+import io.streamhouse.broker.config.AgentConfig;
+
 /// What this agent's configuration says about creating, deleting and describing topics.
 ///
 /// @param autoCreate `auto.create.topics.enable`
@@ -7,8 +9,7 @@ package io.streamhouse.broker.api;
 /// @param defaultPartitions `num.partitions`
 /// @param defaultReplication `default.replication.factor`, only ever told, since storage is
 ///   replicated by the object store
-/// @param partitionLimit `max.request.partition.size.limit`: partitions in one
-///   DescribeTopicPartitions answer
+/// @param partitionLimit partitions in one DescribeTopicPartitions answer
 record TopicRules(
     boolean autoCreate,
     boolean deletionAllowed,
@@ -20,13 +21,22 @@ record TopicRules(
   /// transaction, the image's growth per request and the time other clients wait behind it.
   static final int MOST_PARTITIONS_PER_REQUEST = 10_000;
 
+  /// Partitions in one DescribeTopicPartitions answer, whatever the client asks: Kafka's default.
+  private static final int PARTITIONS_PER_ANSWER = 2_000;
+
   TopicRules {
-    if (defaultPartitions < 1
-        || defaultPartitions > MOST_PARTITIONS_PER_REQUEST
-        || defaultReplication < 1
-        || partitionLimit < 1) {
+    if (defaultPartitions < 1 || defaultReplication < 1 || partitionLimit < 1) {
       throw new IllegalArgumentException(
           defaultPartitions + " partitions, limit " + partitionLimit);
     }
+  }
+
+  static TopicRules of(AgentConfig config) {
+    return new TopicRules(
+        config.topics().autoCreate(),
+        config.topics().deletable(),
+        config.topics().partitions(),
+        config.topics().replicationFactor(),
+        PARTITIONS_PER_ANSWER);
   }
 }
