@@ -6,6 +6,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
 
 /// The one place where failures become Kafka's error codes.
 final class KafkaErrors {
@@ -34,6 +35,19 @@ final class KafkaErrors {
       case Failure.TimedOut _ -> Errors.REQUEST_TIMED_OUT;
       case Failure.Storage _ -> Errors.KAFKA_STORAGE_ERROR;
       case Failure.Unsupported _ -> Errors.UNSUPPORTED_VERSION;
+    };
+  }
+
+  /// What a client may be told beside the code; null where the code says it all.
+  static @Nullable String explanation(Failure failure) {
+    return switch (failure) {
+      case Failure.InvalidRecord(var why) -> why;
+      case Failure.InvalidTimestamp(var why) -> why;
+      case Failure.MessageTooLarge tooLarge -> tooLarge.message();
+      case Failure.Backpressure(var why) -> why;
+      case Failure.Storage(var why) -> why;
+      case Failure.Unsupported(var what) -> what;
+      default -> null;
     };
   }
 
