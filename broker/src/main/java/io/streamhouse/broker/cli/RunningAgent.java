@@ -1,0 +1,25 @@
+package io.streamhouse.broker.cli;
+
+import io.streamhouse.broker.StartFailure;
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.runtime.TimeSource;
+import java.util.List;
+
+/// What the command line needs of an agent.
+interface RunningAgent extends AutoCloseable {
+
+  /// Where it listens, `host:port`, with the port in use.
+  List<String> listenAddresses();
+
+  /// Waits until the agent has stopped, by [#close] or because it cannot go on.
+  void awaitStopped() throws InterruptedException;
+
+  /// Drains, flushes what it can in bounded time, and releases everything.
+  @Override
+  void close();
+
+  /// Starts an agent.
+  interface Starter {
+    RunningAgent start(AgentConfig config, TimeSource time) throws StartFailure;
+  }
+}
