@@ -10,6 +10,7 @@ import io.streamhouse.metadata.TopicCatalog;
 import io.streamhouse.metadata.memory.State.PartitionRow;
 import io.streamhouse.metadata.memory.State.TopicRow;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,7 @@ final class MemoryCatalog implements TopicCatalog {
               agents.add(new LiveAgent(s.incarnation(), s.nodeId(), s.rack(), s.listeners()));
             }
           }
+          agents.sort(Comparator.comparingInt(LiveAgent::nodeId));
           var configs = new LinkedHashMap<Optional<Integer>, Map<String, String>>();
           state.agentConfigs.forEach((node, values) -> configs.put(node, Map.copyOf(values)));
           return new CatalogImage(state.changes, topics, owners, agents, configs);

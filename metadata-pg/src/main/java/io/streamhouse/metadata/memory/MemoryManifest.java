@@ -214,18 +214,14 @@ final class MemoryManifest implements SegmentManifest {
         "dueForDeletion",
         () -> {
           var due = new ArrayList<DueObject>();
-          for (var entry : state.objects.entrySet()) {
-            var object = entry.getValue();
-            if (due.size() == limit) {
-              break;
-            }
+          state.objects.forEach((id, object) -> {
             if (object.state == ObjectState.PENDING && !state.live(object.incarnation)) {
               object.state = ObjectState.ABANDONED;
             }
-            if (object.state == ObjectState.ABANDONED) {
-              due.add(new DueObject(entry.getKey(), object.key));
+            if (object.state == ObjectState.ABANDONED && due.size() < limit) {
+              due.add(new DueObject(id, object.key));
             }
-          }
+          });
           return due;
         });
   }

@@ -1,0 +1,500 @@
+package io.streamhouse.metadata.db;
+
+import static io.streamhouse.metadata.db.schema.Tables.AGENTS;
+import static io.streamhouse.metadata.db.schema.Tables.AGENT_LISTENERS;
+import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
+import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
+import static org.jooq.impl.DSL.currentLocalDateTime;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.notExists;
+import static org.jooq.impl.DSL.param;
+import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.when;
+
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.Leases;
+import io.streamhouse.metadata.PartitionId;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.UUID;
+import org.jooq.BatchBindStep;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Param;
+import org.jooq.Query;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
+
+final class DatabaseLeases implements Leases {
+
+  /// Rows a transaction changes at once: enough to make its commit cheap, few enough that others do
+  /// not wait long.
+  private static final int CHUNK = 1000;
+
+  private static final Param<UUID> TOPIC = param("topic", SQLDataType.UUID);
+  private static final Param<Integer> PARTITION = param("partition", SQLDataType.INTEGER);
+  private static final Param<UUID> INCARNATION = param("incarnation", SQLDataType.UUID);
+  private static final Param<Integer> EPOCH = param("epoch", SQLDataType.INTEGER);
+  private static final Param<Integer> LOCAL = param("local", SQLDataType.INTEGER);
+  private static final Param<Integer> UNCLEAN = param("unclean", SQLDataType.INTEGER);
+
+  /// The fence of partitions, for a batch bound by [#bind].
+  private static final Condition HELD =
+      PARTITIONS
+          .TOPIC_ID
+          .eq(TOPIC)
+          .and(PARTITIONS.PARTITION.eq(PARTITION))
+          .and(PARTITIONS.INCARNATION.eq(INCARNATION))
+          .and(PARTITIONS.LEASE_EPOCH.eq(EPOCH));
+
+  private final Transactions transactions;
+
+  DatabaseLeases(Transactions transactions) {
+    this.transactions = transactions;
+  }
+
+  private static Condition live(UUID incarnation) {
+    return exists(
+        selectOne()
+            .from(AGENTS)
+            .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live"))));
+  }
+
+  /// Released, of a session that is over, or this session's own.
+  private static Condition freeFor(UUID incarnation, Field<UUID> holder) {
+    return holder
+        .isNull()
+        .or(holder.eq(incarnation))
+        .or(
+            notExists(
+                selectOne()
+                    .from(AGENTS)
+                    .where(AGENTS.INCARNATION.eq(holder).and(AGENTS.STATE.eq("live")))));
+  }
+
+  @Override
+  public Registration register(NewSession session) {
+    return transactions.write("register", tx -> register(tx, session));
+  }
+
+  private static Registration register(DSLContext tx, NewSession session) {
+    var known =
+        tx.select(AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.STATE)
+            .from(AGENTS)
+            .where(AGENTS.INCARNATION.eq(session.incarnation()))
+            .fetchOne();
+    if (known != null) {
+      if (!known.value3().equals("live")
+          || known.value1() != session.nodeId()
+          || !known.value2().equals(session.walId())) {
+        throw new IllegalArgumentException(
+            "incarnation " + session.incarnation() + " was used before");
+      }
+      return new Registration.Registered(session.incarnation());
+    }
+    var inUse =
+        tx.select(AGENTS.INCARNATION, AGENTS.RENEWALS)
+            .from(AGENTS)
+            .where(AGENTS.NODE_ID.eq(session.nodeId()))
+            .and(AGENTS.STATE.eq("live"))
+            .and(AGENTS.WAL_ID.ne(session.walId()))
+            .fetchOne();
+    if (inUse != null) {
+      return new Registration.NodeIdInUse(inUse.value1(), inUse.value2());
+    }
+    tx.update(AGENTS)
+        .set(AGENTS.STATE, "dead")
+        .where(AGENTS.WAL_ID.eq(session.walId()).and(AGENTS.STATE.eq("live")))
+        .execute();
+    tx.insertInto(AGENTS)
+        .set(AGENTS.INCARNATION, session.incarnation())
+        .set(AGENTS.NODE_ID, session.nodeId())
+        .set(AGENTS.WAL_ID, session.walId())
+        .set(AGENTS.RACK, session.rack().orElse(null))
+        .set(AGENTS.RENEWALS, 0L)
+        .set(AGENTS.STATE, "live")
+        .set(AGENTS.RENEWED_AT, currentLocalDateTime())
+        .execute();
+    session
+        .listeners()
+        .forEach((name, address) ->
+            tx.insertInto(AGENT_LISTENERS)
+                .set(AGENT_LISTENERS.INCARNATION, session.incarnation())
+                .set(AGENT_LISTENERS.NAME, name)
+                .set(AGENT_LISTENERS.ADDRESS, address)
+                .execute());
+    DatabaseCatalog.raiseChanges(tx);
+    return new Registration.Registered(session.incarnation());
+  }
+
+  @Override
+  public boolean renew(UUID incarnation) {
+    return transactions.write(
+        "renew",
+        tx ->
+            tx.update(AGENTS)
+                    .set(AGENTS.RENEWALS, AGENTS.RENEWALS.plus(1L))
+                    .set(AGENTS.RENEWED_AT, currentLocalDateTime())
+                    .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live")))
+                    .execute()
+                == 1);
+  }
+
+  @Override
+  public List<ObservedSession> sessions() {
+    return transactions.read(
+        "sessions",
+        tx ->
+            tx.select(AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.RENEWALS)
+                .from(AGENTS)
+                .where(AGENTS.STATE.eq("live"))
+                .orderBy(AGENTS.NODE_ID)
+                .fetch(row ->
+                    new ObservedSession(row.value1(), row.value2(), row.value3(), row.value4())));
+  }
+
+  @Override
+  public boolean declareDead(UUID incarnation, long renewalsSeen) {
+    return transactions.write(
+        "declareDead",
+        tx -> {
+          var died =
+              tx.update(AGENTS)
+                  .set(AGENTS.STATE, "dead")
+                  .where(AGENTS.INCARNATION.eq(incarnation))
+                  .and(AGENTS.RENEWALS.eq(renewalsSeen))
+                  .and(AGENTS.STATE.eq("live"))
+                  .execute();
+          if (died == 1) {
+            DatabaseCatalog.raiseChanges(tx);
+          }
+          return died == 1;
+        });
+  }
+
+  @Override
+  public void end(UUID incarnation) {
+    transactions.run(
+        "end",
+        tx -> {
+          var ended =
+              tx.update(AGENTS)
+                  .set(AGENTS.STATE, "dead")
+                  .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live")))
+                  .execute();
+          if (ended == 1) {
+            tx.update(PARTITIONS)
+                .setNull(PARTITIONS.INCARNATION)
+                .where(PARTITIONS.INCARNATION.eq(incarnation))
+                .execute();
+            tx.update(SHARD_LEASES)
+                .setNull(SHARD_LEASES.INCARNATION)
+                .where(SHARD_LEASES.INCARNATION.eq(incarnation))
+                .execute();
+            DatabaseCatalog.raiseChanges(tx);
+          }
+        });
+  }
+
+  @Override
+  public List<TakeResult> take(
+      UUID incarnation, UUID walId, List<Claim> claims, List<UUID> openWals) {
+    var sorted = new ArrayList<>(claims);
+    sorted.sort(Comparator.comparing(Claim::partition));
+    for (var i = 1; i < sorted.size(); i++) {
+      if (sorted.get(i).partition().equals(sorted.get(i - 1).partition())) {
+        throw new IllegalArgumentException(sorted.get(i).partition() + " claimed twice");
+      }
+    }
+    var readable = new HashSet<>(openWals);
+    readable.add(walId);
+    var results = HashMap.<PartitionId, TakeResult>newHashMap(claims.size());
+    for (var chunk : chunks(sorted)) {
+      for (var result :
+          transactions.write("take", tx -> take(tx, incarnation, walId, chunk, readable))) {
+        results.put(result.partition(), result);
+      }
+    }
+    var inOrder = new ArrayList<TakeResult>(claims.size());
+    for (var claim : claims) {
+      var result = results.get(claim.partition());
+      inOrder.add(result != null ? result : new TakeResult.NotFound(claim.partition()));
+    }
+    return inOrder;
+  }
+
+  private List<TakeResult> take(
+      DSLContext tx, UUID incarnation, UUID walId, List<Claim> claims, Set<UUID> readable) {
+    var before = partitions(tx, claims);
+    var present = claims.stream().filter(claim -> before.containsKey(claim.partition())).toList();
+    if (present.isEmpty()) {
+      return List.of();
+    }
+    var readableTail = PARTITIONS.TAIL_WAL.in(readable);
+    var nextEpoch = PARTITIONS.LEASE_EPOCH.plus(1);
+    var batch =
+        tx.batch(
+            tx.update(PARTITIONS)
+                .set(PARTITIONS.INCARNATION, incarnation)
+                .set(PARTITIONS.LEASE_EPOCH, nextEpoch)
+                .set(
+                    PARTITIONS.TAIL_WAL,
+                    when(readableTail, PARTITIONS.TAIL_WAL).when(LOCAL.eq(1), walId))
+                .set(
+                    PARTITIONS.TAIL_EPOCH,
+                    when(readableTail, PARTITIONS.TAIL_EPOCH).when(LOCAL.eq(1), nextEpoch))
+                .where(PARTITIONS.TOPIC_ID.eq(TOPIC).and(PARTITIONS.PARTITION.eq(PARTITION)))
+                .and(freeFor(incarnation, PARTITIONS.INCARNATION))
+                .and(live(incarnation))
+                .and(PARTITIONS.TAIL_WAL.isNull().or(readableTail).or(UNCLEAN.eq(1))));
+    for (var claim : present) {
+      batch =
+          batch.bind(
+              Map.of(
+                  "topic",
+                  claim.partition().topicId(),
+                  "partition",
+                  claim.partition().partition(),
+                  "local",
+                  claim.local() ? 1 : 0,
+                  "unclean",
+                  claim.unclean() ? 1 : 0));
+    }
+    var counts = batch.execute();
+    if (Arrays.stream(counts).anyMatch(count -> count == 1)) {
+      DatabaseCatalog.raiseChanges(tx);
+    }
+    var results = new ArrayList<TakeResult>(present.size());
+    for (var i = 0; i < counts.length; i++) {
+      var claim = present.get(i);
+      var row = before.get(claim.partition());
+      if (row != null) {
+        results.add(
+            counts[i] == 1
+                ? taken(incarnation, walId, claim, row, readable)
+                : refused(tx, incarnation, claim.partition(), row));
+      }
+    }
+    return results;
+  }
+
+  private static TakeResult taken(
+      UUID incarnation, UUID walId, Claim claim, PartitionRow before, Set<UUID> readable) {
+    var epoch = before.epoch + 1;
+    var kept = before.tail.filter(tail -> readable.contains(tail.walId()));
+    Optional<UUID> lost = kept.isPresent() ? Optional.empty() : before.tail.map(Tail::walId);
+    var tail = kept.isEmpty() && claim.local() ? Optional.of(new Tail(walId, epoch)) : kept;
+    return new TakeResult.Taken(
+        new Grant(
+            new Lease<>(claim.partition(), incarnation, epoch),
+            before.logStart,
+            before.committedEnd,
+            tail,
+            lost));
+  }
+
+  private static TakeResult refused(
+      DSLContext tx, UUID incarnation, PartitionId partition, PartitionRow row) {
+    if (!tx.fetchExists(selectOne().where(live(incarnation)))) {
+      return new TakeResult.NotFound(partition);
+    }
+    if (row.holder != null && !row.holder.equals(incarnation) && row.holderLive) {
+      return new TakeResult.HeldBy(partition, row.holder);
+    }
+    return new TakeResult.TailElsewhere(
+        partition,
+        row.tail
+            .map(Tail::walId)
+            .orElseThrow(() -> new IllegalStateException(partition + " was free, not taken")));
+  }
+
+  private record PartitionRow(
+      @Nullable UUID holder,
+      boolean holderLive,
+      int epoch,
+      long logStart,
+      long committedEnd,
+      Optional<Tail> tail) {}
+
+  /// The rows of claims as they are before the take, which the transaction then holds.
+  private Map<PartitionId, PartitionRow> partitions(DSLContext tx, List<Claim> claims) {
+    var keys = transactions.dialect().keys(claims.stream().map(Claim::partition).toList());
+    var holderLive =
+        exists(
+            selectOne()
+                .from(AGENTS)
+                .where(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION))
+                .and(AGENTS.STATE.eq("live")));
+    var live = when(holderLive, 1).otherwise(0);
+    var rows = new HashMap<PartitionId, PartitionRow>();
+    transactions
+        .dialect()
+        .locked(
+            tx.select(
+                    PARTITIONS.TOPIC_ID,
+                    PARTITIONS.PARTITION,
+                    PARTITIONS.INCARNATION,
+                    live,
+                    PARTITIONS.LEASE_EPOCH,
+                    PARTITIONS.LOG_START,
+                    PARTITIONS.COMMITTED_END,
+                    PARTITIONS.TAIL_WAL,
+                    PARTITIONS.TAIL_EPOCH)
+                .from(keys)
+                .join(PARTITIONS)
+                .on(PARTITIONS.TOPIC_ID.eq(Dialect.keyTopic()))
+                .and(PARTITIONS.PARTITION.eq(Dialect.keyPartition())))
+        .forEach(row -> {
+          @Nullable UUID wal = row.value8();
+          Optional<Tail> tail =
+              wal == null ? Optional.empty() : Optional.of(new Tail(wal, row.value9()));
+          rows.put(
+              new PartitionId(row.value1(), row.value2()),
+              new PartitionRow(
+                  row.value3(), row.value4() == 1, row.value5(), row.value6(), row.value7(), tail));
+        });
+    return rows;
+  }
+
+  @Override
+  public void release(List<Lease<PartitionId>> leases, boolean clean) {
+    for (var chunk : chunks(sorted(leases))) {
+      transactions.run(
+          "release",
+          tx -> {
+            var free = tx.update(PARTITIONS).setNull(PARTITIONS.INCARNATION);
+            if (clean) {
+              free = free.setNull(PARTITIONS.TAIL_WAL).setNull(PARTITIONS.TAIL_EPOCH);
+            }
+            var counts = bind(tx, free.where(HELD), chunk).execute();
+            if (Arrays.stream(counts).anyMatch(count -> count == 1)) {
+              DatabaseCatalog.raiseChanges(tx);
+            }
+          });
+    }
+  }
+
+  @Override
+  public List<Lease<PartitionId>> setTails(List<Lease<PartitionId>> leases, Optional<UUID> walId) {
+    var held = new ArrayList<Lease<PartitionId>>();
+    for (var chunk : chunks(sorted(leases))) {
+      held.addAll(transactions.write("setTails", tx -> setTails(tx, chunk, walId)));
+    }
+    return held;
+  }
+
+  private static List<Lease<PartitionId>> setTails(
+      DSLContext tx, List<Lease<PartitionId>> leases, Optional<UUID> walId) {
+    var tail = tx.update(PARTITIONS).set(PARTITIONS.TAIL_WAL, walId.orElse(null));
+    var update =
+        walId.isPresent()
+            ? tail.set(PARTITIONS.TAIL_EPOCH, PARTITIONS.LEASE_EPOCH)
+            : tail.setNull(PARTITIONS.TAIL_EPOCH);
+    var counts = bind(tx, update.where(HELD), leases).execute();
+    var held = new ArrayList<Lease<PartitionId>>();
+    for (var i = 0; i < counts.length; i++) {
+      if (counts[i] == 1) {
+        held.add(leases.get(i));
+      }
+    }
+    return held;
+  }
+
+  /// A batch of one statement with [#HELD] in it, once for each lease.
+  private static BatchBindStep bind(
+      DSLContext tx, Query statement, List<Lease<PartitionId>> leases) {
+    var batch = tx.batch(statement);
+    for (var lease : leases) {
+      batch =
+          batch.bind(
+              Map.of(
+                  "topic", lease.key().topicId(),
+                  "partition", lease.key().partition(),
+                  "incarnation", lease.incarnation(),
+                  "epoch", lease.epoch()));
+    }
+    return batch;
+  }
+
+  private static List<Lease<PartitionId>> sorted(List<Lease<PartitionId>> leases) {
+    var sorted = new ArrayList<>(leases);
+    sorted.sort(Comparator.comparing(Lease<PartitionId>::key));
+    return sorted;
+  }
+
+  private static <T> List<List<T>> chunks(List<T> all) {
+    var chunks = new ArrayList<List<T>>();
+    for (var from = 0; from < all.size(); from += CHUNK) {
+      chunks.add(all.subList(from, Math.min(from + CHUNK, all.size())));
+    }
+    return chunks;
+  }
+
+  @Override
+  public List<Lease<Integer>> takeShards(UUID incarnation, Collection<Integer> shards) {
+    return transactions.write(
+        "takeShards",
+        tx -> {
+          tx.update(SHARD_LEASES)
+              .set(SHARD_LEASES.INCARNATION, incarnation)
+              .set(SHARD_LEASES.LEASE_EPOCH, SHARD_LEASES.LEASE_EPOCH.plus(1))
+              .where(SHARD_LEASES.SHARD.in(shards))
+              .and(freeFor(incarnation, SHARD_LEASES.INCARNATION))
+              .and(live(incarnation))
+              .execute();
+          return tx.select(SHARD_LEASES.SHARD, SHARD_LEASES.LEASE_EPOCH)
+              .from(SHARD_LEASES)
+              .where(SHARD_LEASES.SHARD.in(shards))
+              .and(SHARD_LEASES.INCARNATION.eq(incarnation))
+              .and(live(incarnation))
+              .orderBy(SHARD_LEASES.SHARD)
+              .fetch(row -> new Lease<>(row.value1(), incarnation, row.value2()));
+        });
+  }
+
+  @Override
+  public void releaseShards(List<Lease<Integer>> leases) {
+    transactions.run(
+        "releaseShards",
+        tx -> {
+          for (var lease : leases) {
+            tx.update(SHARD_LEASES).setNull(SHARD_LEASES.INCARNATION).where(holds(lease)).execute();
+          }
+        });
+  }
+
+  /// The fence of shards.
+  static Condition holds(Lease<Integer> shard) {
+    return SHARD_LEASES
+        .SHARD
+        .eq(shard.key())
+        .and(SHARD_LEASES.INCARNATION.eq(shard.incarnation()))
+        .and(SHARD_LEASES.LEASE_EPOCH.eq(shard.epoch()));
+  }
+
+  @Override
+  public OptionalInt shardOwner(int shard) {
+    return transactions.read(
+        "shardOwner",
+        tx -> {
+          var owner =
+              tx.select(AGENTS.NODE_ID)
+                  .from(SHARD_LEASES)
+                  .join(AGENTS)
+                  .on(AGENTS.INCARNATION.eq(SHARD_LEASES.INCARNATION).and(AGENTS.STATE.eq("live")))
+                  .where(SHARD_LEASES.SHARD.eq(shard))
+                  .fetchOne(AGENTS.NODE_ID);
+          return owner == null ? OptionalInt.empty() : OptionalInt.of(owner);
+        });
+  }
+}

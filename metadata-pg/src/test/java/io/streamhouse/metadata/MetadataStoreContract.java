@@ -1,0 +1,1212 @@
+package io.streamhouse.metadata;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.GroupStore.StoredGroup;
+import io.streamhouse.metadata.Leases.Claim;
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.Leases.Registration;
+import io.streamhouse.metadata.Leases.Tail;
+import io.streamhouse.metadata.Leases.TakeResult;
+import io.streamhouse.metadata.SegmentManifest.CommitResult;
+import io.streamhouse.metadata.SegmentManifest.DueObject;
+import io.streamhouse.metadata.SegmentManifest.EpochStart;
+import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.metadata.TopicCatalog.AddPartitions;
+import io.streamhouse.metadata.TopicCatalog.CreateTopic;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// What every metadata store promises, whatever it keeps its rows in.
+public abstract class MetadataStoreContract {
+
+  private final Random random = new Random(1);
+  protected MetadataStore store;
+
+  /// A new, empty store.
+  protected abstract MetadataStore open() throws Exception;
+
+  @BeforeEach
+  final void openStore() throws Exception {
+    store = open();
+  }
+
+  @AfterEach
+  final void closeStore() {
+    store.close();
+  }
+
+  /// An agent as the store knows it.
+  protected record Agent(UUID incarnation, UUID walId, int nodeId) {}
+
+  protected final UUID id() {
+    return RandomIds.next(random);
+  }
+
+  protected final Agent agent(int nodeId) {
+    return agent(nodeId, id());
+  }
+
+  protected final Agent agent(int nodeId, UUID walId) {
+    var agent = new Agent(id(), walId, nodeId);
+    assertThat(store.leases().register(session(agent)))
+        .isEqualTo(new Registration.Registered(agent.incarnation));
+    return agent;
+  }
+
+  protected static NewSession session(Agent agent) {
+    return new NewSession(
+        agent.incarnation,
+        agent.nodeId,
+        agent.walId,
+        Optional.of("rack-" + agent.nodeId),
+        Map.of("PLAIN", "host-" + agent.nodeId + ":9092", "TLS", "host-" + agent.nodeId + ":9093"));
+  }
+
+  protected final Topic topic(String name, int partitions) {
+    return ((CreateTopic.Created) store.topics().create(name, partitions, Map.of())).topic();
+  }
+
+  protected static PartitionId partition(Topic topic, int partition) {
+    return new PartitionId(topic.id(), partition);
+  }
+
+  protected final TakeResult takeResult(Agent agent, PartitionId partition) {
+    return takeResult(agent, partition, true, false);
+  }
+
+  private TakeResult takeResult(
+      Agent agent, PartitionId partition, boolean local, boolean unclean, UUID... openWals) {
+    var claims = List.of(new Claim(partition, local, unclean));
+    var results = store.leases().take(agent.incarnation, agent.walId, claims, List.of(openWals));
+    assertThat(results).hasSize(1);
+    assertThat(results.getFirst().partition()).isEqualTo(partition);
+    return results.getFirst();
+  }
+
+  protected final Grant take(Agent agent, PartitionId partition) {
+    return ((TakeResult.Taken) takeResult(agent, partition)).grant();
+  }
+
+  private static NewSegment segment(Lease<PartitionId> lease, long base, long end) {
+    return segment(lease, base, end, end);
+  }
+
+  private static NewSegment segment(
+      Lease<PartitionId> lease, long base, long end, long maxTimestamp) {
+    return new NewSegment(lease, lease.epoch(), base, end, base * 10, 10, end - base, maxTimestamp);
+  }
+
+  /// Registers and commits an object of these segments.
+  protected final List<CommitResult> commit(NewSegment... segments) {
+    return commit(id(), segments);
+  }
+
+  private List<CommitResult> commit(UUID object, NewSegment... segments) {
+    store.manifest().registerObject(segments[0].lease().incarnation(), object, "key-of-" + object);
+    return store.manifest().commit(object, List.of(segments));
+  }
+
+  private void declareDead(Agent agent) {
+    var seen =
+        store.leases().sessions().stream()
+            .filter(s -> s.incarnation().equals(agent.incarnation))
+            .findFirst()
+            .orElseThrow();
+    assertThat(store.leases().declareDead(agent.incarnation, seen.renewals())).isTrue();
+  }
+
+  private static CommitResult committed(long end) {
+    return new CommitResult.Committed(end);
+  }
+
+  // Catalogue
+
+  @Test
+  void clusterIdIsKafkasFormOfAnId() {
+    assertThat(store.clusterId()).matches("[A-Za-z0-9_][A-Za-z0-9_-]{21}");
+  }
+
+  @Test
+  void aTopicCreatedIsInTheImage() {
+    var created = store.topics().create("orders", 3, Map.of("retention.ms", "10", "a", ""));
+    assertThat(created).isInstanceOf(CreateTopic.Created.class);
+    var topic = ((CreateTopic.Created) created).topic();
+    assertThat(topic.name()).isEqualTo("orders");
+    assertThat(topic.partitions()).isEqualTo(3);
+    assertThat(topic.configs()).isEqualTo(Map.of("retention.ms", "10", "a", ""));
+    var image = store.topics().image();
+    assertThat(image.topics()).containsExactly(topic);
+    assertThat(image.owners()).isEmpty();
+    assertThat(image.changes()).isEqualTo(store.topics().changes());
+  }
+
+  @Test
+  void aNameIsTakenOnce() {
+    var first = topic("orders", 3);
+    assertThat(store.topics().create("orders", 5, Map.of("a", "b")))
+        .isEqualTo(new CreateTopic.Exists(first));
+    assertThat(store.topics().image().topics()).containsExactly(first);
+  }
+
+  @Test
+  void namesDifferByCase() {
+    topic("orders", 1);
+    topic("Orders", 1);
+    assertThat(store.topics().image().topics()).hasSize(2);
+  }
+
+  @Test
+  void everyLegalCharacterIsLegalInANameAndAConfig() {
+    var name = "._-aZ09".repeat(36).substring(0, 249);
+    var config = Map.of("k'\";--%", "Zoë \u0001 \uD83D\uDE80 ' \" \\ ${x} {0} ? :a");
+    var topic = ((CreateTopic.Created) store.topics().create(name, 1, config)).topic();
+    var stored = store.topics().image().topics().getFirst();
+    assertThat(stored).isEqualTo(topic);
+    assertThat(stored.configs()).isEqualTo(config);
+    assertThat(store.topics().delete(topic.id())).contains(topic);
+  }
+
+  @Test
+  void concurrentCreatesOfOneNameMakeOneTopic() throws Exception {
+    var made =
+        together(8, _ -> store.topics().create("orders", 2, Map.of())).stream()
+            .filter(CreateTopic.Created.class::isInstance)
+            .toList();
+    assertThat(made).hasSize(1);
+    assertThat(store.topics().image().topics())
+        .containsExactly(((CreateTopic.Created) made.getFirst()).topic());
+  }
+
+  @Test
+  void topicsAreListedByName() {
+    topic("b", 1);
+    topic("c", 1);
+    topic("a", 1);
+    assertThat(store.topics().image().topics())
+        .extracting(Topic::name)
+        .containsExactly("a", "b", "c");
+  }
+
+  @Test
+  void aTopicNeedsAPartition() {
+    assertThatThrownBy(() -> store.topics().create("orders", 0, Map.of()))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThat(store.topics().image().topics()).isEmpty();
+  }
+
+  @Test
+  void aDeletedTopicIsGoneAndKnownAsDeleted() {
+    var agent = agent(1);
+    var topic = topic("orders", 1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    commit(segment(lease, 0, 5));
+    assertThat(store.topics().delete(topic.id())).contains(topic);
+    assertThat(store.topics().delete(topic.id())).isEmpty();
+    assertThat(store.topics().image().topics()).isEmpty();
+    assertThat(store.topics().image().owners()).isEmpty();
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
+    assertThat(store.manifest().epochs(partition(topic, 0))).isEmpty();
+    assertThat(store.manifest().raiseLogStart(lease, 1)).isFalse();
+    assertThat(takeResult(agent, partition(topic, 0)))
+        .isEqualTo(new TakeResult.NotFound(partition(topic, 0)));
+    var living = topic("living", 1);
+    assertThat(store.topics().deletedAmong(List.of(living.id(), topic.id(), id())))
+        .containsExactly(topic.id());
+    assertThat(store.topics().alterConfigs(topic.id(), Map.of("a", "b"), List.of())).isEmpty();
+    assertThat(store.topics().addPartitions(topic.id(), 5))
+        .isEqualTo(new AddPartitions.NoSuchTopic());
+  }
+
+  @Test
+  void partitionsAreAddedUnownedAtOffsetZero() {
+    var topic = topic("orders", 2);
+    assertThat(store.topics().addPartitions(topic.id(), 2)).isEqualTo(new AddPartitions.NotMore(2));
+    assertThat(store.topics().addPartitions(topic.id(), 1)).isEqualTo(new AddPartitions.NotMore(2));
+    var added = store.topics().addPartitions(topic.id(), 4);
+    var expected = new Topic(topic.id(), "orders", 4, Map.of());
+    assertThat(added).isEqualTo(new AddPartitions.Added(expected));
+    assertThat(store.topics().image().topics()).containsExactly(expected);
+    var agent = agent(1);
+    assertThat(take(agent, partition(topic, 3)).committedEnd()).isZero();
+    assertThat(takeResult(agent, partition(topic, 4))).isInstanceOf(TakeResult.NotFound.class);
+  }
+
+  @Test
+  void configsAreSetAndRemovedInOneStep() {
+    var topic = topic("orders", 1);
+    store.topics().alterConfigs(topic.id(), Map.of("a", "1", "b", "2"), List.of());
+    var altered =
+        store.topics().alterConfigs(topic.id(), Map.of("b", "3", "c", "4"), List.of("a", "absent"));
+    assertThat(altered.orElseThrow().configs()).isEqualTo(Map.of("b", "3", "c", "4"));
+    assertThat(store.topics().image().topics()).containsExactly(altered.orElseThrow());
+  }
+
+  @Test
+  void agentConfigsAreKeptPerNodeAndForAll() {
+    store.topics().alterAgentConfigs(Optional.of(0), Map.of("x", "1"), List.of());
+    store.topics().alterAgentConfigs(Optional.empty(), Map.of("x", "2", "y", "3"), List.of());
+    assertThat(store.topics().image().agentConfigs())
+        .isEqualTo(
+            Map.of(Optional.of(0), Map.of("x", "1"), Optional.empty(), Map.of("x", "2", "y", "3")));
+    store.topics().alterAgentConfigs(Optional.of(0), Map.of(), List.of("x"));
+    store.topics().alterAgentConfigs(Optional.empty(), Map.of("y", "4"), List.of("x"));
+    assertThat(store.topics().image().agentConfigs())
+        .isEqualTo(Map.of(Optional.empty(), Map.of("y", "4")));
+  }
+
+  @Test
+  void theImageNamesOwnersAndLiveAgents() {
+    var topic = topic("orders", 3);
+    var one = agent(1);
+    var two = agent(2);
+    var lease = take(two, partition(topic, 1)).lease();
+    var image = store.topics().image();
+    assertThat(image.owners())
+        .isEqualTo(
+            Map.of(partition(topic, 1), new CatalogImage.Owner(two.incarnation, lease.epoch())));
+    assertThat(image.agents())
+        .containsExactly(
+            new CatalogImage.LiveAgent(
+                one.incarnation, 1, session(one).rack(), session(one).listeners()),
+            new CatalogImage.LiveAgent(
+                two.incarnation, 2, session(two).rack(), session(two).listeners()));
+    declareDead(two);
+    assertThat(store.topics().image().owners()).isEmpty();
+    assertThat(store.topics().image().agents()).hasSize(1);
+  }
+
+  @Test
+  void changesRiseOnCatalogAndLeaseChangesOnly() {
+    var agent = new Agent[1];
+    var other = new Agent[1];
+    var topic = new Topic[1];
+    var lease = new ArrayList<Lease<PartitionId>>();
+    var shards = new ArrayList<Lease<Integer>>();
+    raises(true, () -> agent[0] = agent(1));
+    raises(true, () -> other[0] = agent(2));
+    raises(true, () -> topic[0] = topic("orders", 2));
+    raises(false, () -> store.topics().create("orders", 2, Map.of()));
+    raises(true, () -> store.topics().addPartitions(topic[0].id(), 3));
+    raises(false, () -> store.topics().addPartitions(topic[0].id(), 3));
+    raises(true, () -> store.topics().alterConfigs(topic[0].id(), Map.of("a", "b"), List.of()));
+    raises(
+        true,
+        () -> store.topics().alterAgentConfigs(Optional.empty(), Map.of("a", "b"), List.of()));
+    raises(true, () -> lease.add(take(agent[0], partition(topic[0], 0)).lease()));
+    raises(false, () -> takeResult(other[0], partition(topic[0], 0)));
+    raises(false, () -> commit(segment(lease.getFirst(), 0, 5)));
+    raises(false, () -> store.manifest().raiseLogStart(lease.getFirst(), 5));
+    raises(false, () -> store.manifest().dueForDeletion(10));
+    raises(false, () -> store.leases().renew(agent[0].incarnation));
+    raises(false, () -> store.leases().setTails(lease, Optional.empty()));
+    raises(false, () -> store.leases().declareDead(other[0].incarnation, 7));
+    raises(false, () -> shards.addAll(store.leases().takeShards(agent[0].incarnation, List.of(3))));
+    raises(false, () -> store.groups().save(shards.getFirst(), "g", bytes("s")));
+    raises(
+        false,
+        () ->
+            store
+                .groups()
+                .commitOffsets(
+                    shards.getFirst(), "g", Map.of(partition(topic[0], 0), offset(1, null))));
+    raises(true, () -> store.leases().release(lease, true));
+    raises(false, () -> store.leases().release(lease, true));
+    raises(true, () -> store.leases().declareDead(other[0].incarnation, 0));
+    raises(true, () -> store.leases().end(agent[0].incarnation));
+    raises(false, () -> store.leases().end(agent[0].incarnation));
+    raises(true, () -> store.topics().delete(topic[0].id()));
+    raises(false, () -> store.topics().delete(topic[0].id()));
+  }
+
+  private void raises(boolean expected, Runnable action) {
+    var before = store.topics().changes();
+    action.run();
+    if (expected) {
+      assertThat(store.topics().changes()).isGreaterThan(before);
+    } else {
+      assertThat(store.topics().changes()).isEqualTo(before);
+    }
+  }
+
+  // Sessions
+
+  @Test
+  void renewalsAreSeenByObservers() {
+    var agent = agent(1);
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().sessions())
+        .containsExactly(new Leases.ObservedSession(agent.incarnation, 1, agent.walId, 2));
+  }
+
+  @Test
+  void anUnknownSessionCannotRenew() {
+    assertThat(store.leases().renew(id())).isFalse();
+  }
+
+  @Test
+  void declareDeadOnlyWithTheSeenCounter() {
+    var agent = agent(1);
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().declareDead(agent.incarnation, 0)).isFalse();
+    assertThat(store.leases().declareDead(agent.incarnation, 2)).isFalse();
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().declareDead(agent.incarnation, 2)).isTrue();
+  }
+
+  @Test
+  void deadIsFinal() {
+    var agent = agent(1);
+    declareDead(agent);
+    assertThat(store.leases().renew(agent.incarnation)).isFalse();
+    assertThat(store.leases().declareDead(agent.incarnation, 0)).isFalse();
+    assertThat(store.leases().sessions()).isEmpty();
+    assertThatThrownBy(() -> store.leases().register(session(agent)))
+        .isInstanceOf(IllegalArgumentException.class);
+    var topic = topic("orders", 1);
+    assertThat(takeResult(agent, partition(topic, 0))).isInstanceOf(TakeResult.NotFound.class);
+    assertThat(store.leases().takeShards(agent.incarnation, List.of(0))).isEmpty();
+  }
+
+  @Test
+  void registeringAgainAfterAnUnknownOutcomeIsTheSameSession() {
+    var agent = agent(1);
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().register(session(agent)))
+        .isEqualTo(new Registration.Registered(agent.incarnation));
+    assertThat(store.leases().sessions()).hasSize(1);
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+  }
+
+  @Test
+  void restartAfterKillDoesNotWait() {
+    var topic = topic("orders", 2);
+    var before = agent(1);
+    var old = take(before, partition(topic, 0));
+    var oldShard = store.leases().takeShards(before.incarnation, List.of(5)).getFirst();
+    var after = agent(1, before.walId);
+    assertThat(store.leases().renew(before.incarnation)).isFalse();
+    var taken = take(after, partition(topic, 0));
+    assertThat(taken.lease().epoch()).isGreaterThan(old.lease().epoch());
+    assertThat(taken.tail()).isEqualTo(old.tail());
+    var shard = store.leases().takeShards(after.incarnation, List.of(5)).getFirst();
+    assertThat(shard.epoch()).isGreaterThan(oldShard.epoch());
+    assertThat(commit(segment(old.lease(), 0, 5))).containsExactly(new CommitResult.Fenced());
+  }
+
+  @Test
+  void aWalProvesItselfUnderAnyNodeId() {
+    var before = agent(1);
+    agent(2, before.walId);
+    assertThat(store.leases().renew(before.incarnation)).isFalse();
+  }
+
+  @Test
+  void aNodeIdInUseIsNamedUntilItsSessionIsDead() {
+    var first = agent(1);
+    assertThat(store.leases().renew(first.incarnation)).isTrue();
+    var second = new Agent(id(), id(), 1);
+    assertThat(store.leases().register(session(second)))
+        .isEqualTo(new Registration.NodeIdInUse(first.incarnation, 1));
+    assertThat(store.leases().renew(second.incarnation)).isFalse();
+    assertThat(store.leases().renew(first.incarnation)).isTrue();
+    declareDead(first);
+    assertThat(store.leases().register(session(second)))
+        .isEqualTo(new Registration.Registered(second.incarnation));
+  }
+
+  @Test
+  void endFreesPartitionsAndShardsAndKeepsTails() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var tail = take(one, partition(topic, 0)).tail();
+    store.leases().takeShards(one.incarnation, List.of(7));
+    store.leases().end(one.incarnation);
+    assertThat(store.leases().renew(one.incarnation)).isFalse();
+    assertThat(store.leases().shardOwner(7)).isEmpty();
+    var two = agent(2);
+    assertThat(takeResult(two, partition(topic, 0)))
+        .isEqualTo(new TakeResult.TailElsewhere(partition(topic, 0), one.walId));
+    assertThat(take(agent(1, one.walId), partition(topic, 0)).tail()).isEqualTo(tail);
+    assertThat(store.leases().takeShards(two.incarnation, List.of(7))).hasSize(1);
+  }
+
+  // Taking leases
+
+  @Test
+  void theFirstTakeOfANewPartitionIsEpochZeroAtOffsetZero() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    assertThat(take(agent, partition(topic, 0)))
+        .isEqualTo(
+            new Grant(
+                new Lease<>(partition(topic, 0), agent.incarnation, 0),
+                0,
+                0,
+                Optional.of(new Tail(agent.walId, 0)),
+                Optional.empty()));
+  }
+
+  @Test
+  void aHeldLeaseIsRefusedAndItsHolderNamed() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    take(one, partition(topic, 0));
+    assertThat(takeResult(agent(2), partition(topic, 0)))
+        .isEqualTo(new TakeResult.HeldBy(partition(topic, 0), one.incarnation));
+  }
+
+  @Test
+  void aLeaseOfADeadIncarnationIsFree() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var lease = take(one, partition(topic, 0)).lease();
+    store.leases().setTails(List.of(lease), Optional.empty());
+    declareDead(one);
+    assertThat(take(agent(2), partition(topic, 0)).lease().epoch()).isEqualTo(lease.epoch() + 1);
+  }
+
+  @Test
+  void aTakeSentAgainVoidsTheFirst() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var first = take(agent, partition(topic, 0));
+    var second = take(agent, partition(topic, 0));
+    assertThat(second.lease().epoch()).isEqualTo(first.lease().epoch() + 1);
+    assertThat(second.tail()).isEqualTo(first.tail());
+    assertThat(commit(segment(first.lease(), 0, 1))).containsExactly(new CommitResult.Fenced());
+    assertThat(commit(segment(second.lease(), 0, 1))).containsExactly(committed(1));
+  }
+
+  @Test
+  void claimsAreAnsweredInTheOrderGiven() {
+    var topic = topic("orders", 5);
+    var one = agent(1);
+    var two = agent(2);
+    take(two, partition(topic, 3));
+    var order = List.of(4, 0, 3, 9, 1);
+    var claims = order.stream().map(p -> new Claim(partition(topic, p), true, false)).toList();
+    var results = store.leases().take(one.incarnation, one.walId, claims, List.of());
+    assertThat(results)
+        .extracting(TakeResult::partition)
+        .containsExactlyElementsOf(order.stream().map(p -> partition(topic, p)).toList());
+    assertThat(results.get(2)).isInstanceOf(TakeResult.HeldBy.class);
+    assertThat(results.get(3)).isInstanceOf(TakeResult.NotFound.class);
+    assertThat(results.get(4)).isInstanceOf(TakeResult.Taken.class);
+    assertThat(store.leases().take(one.incarnation, one.walId, List.of(), List.of())).isEmpty();
+  }
+
+  @Test
+  void aPartitionIsNotClaimedTwice() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var claim = new Claim(partition(topic, 0), true, false);
+    assertThatThrownBy(() ->
+            store.leases().take(agent.incarnation, agent.walId, List.of(claim, claim), List.of()))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThat(store.topics().image().owners()).isEmpty();
+  }
+
+  @Test
+  void epochRisesAcrossRecreation() {
+    var agent = agent(1);
+    var first = topic("orders", 2);
+    take(agent, partition(first, 1));
+    var highest = take(agent, partition(first, 1)).lease().epoch();
+    store.topics().delete(first.id());
+    var second = topic("orders", 1);
+    assertThat(second.id()).isNotEqualTo(first.id());
+    assertThat(take(agent, partition(second, 0)).lease().epoch()).isGreaterThan(highest);
+    store.topics().addPartitions(second.id(), 2);
+    assertThat(take(agent, partition(second, 1)).lease().epoch()).isGreaterThan(highest);
+    store.topics().delete(second.id());
+    var third = topic("orders", 1);
+    assertThat(take(agent, partition(third, 0)).lease().epoch()).isGreaterThan(highest + 1);
+    assertThat(take(agent, partition(topic("other", 1), 0)).lease().epoch()).isZero();
+  }
+
+  @Test
+  void manyTakersGetEachPartitionOnce() throws Exception {
+    var topic = topic("orders", 200);
+    var agents = IntStream.range(0, 4).mapToObj(this::agent).toList();
+    var all =
+        IntStream.range(0, 200).mapToObj(p -> new Claim(partition(topic, p), true, false)).toList();
+    var taken =
+        together(
+            4,
+            n -> {
+              var mine = new ArrayList<Lease<PartitionId>>();
+              for (var claims : split(all, 23, n)) {
+                var agent = agents.get(n);
+                for (var result :
+                    store.leases().take(agent.incarnation, agent.walId, claims, List.of())) {
+                  if (result instanceof TakeResult.Taken(Grant grant)) {
+                    mine.add(grant.lease());
+                  }
+                }
+              }
+              return mine;
+            });
+    var seen = new HashSet<PartitionId>();
+    for (var mine : taken) {
+      for (var lease : mine) {
+        assertThat(seen.add(lease.key())).isTrue();
+      }
+    }
+    assertThat(seen).hasSize(200);
+    assertThat(store.topics().image().owners()).hasSize(200);
+  }
+
+  private static List<List<Claim>> split(List<Claim> all, int size, int seed) {
+    var shuffled = new ArrayList<>(all);
+    Collections.shuffle(shuffled, new Random(seed));
+    var parts = new ArrayList<List<Claim>>();
+    for (var from = 0; from < all.size(); from += size) {
+      parts.add(shuffled.subList(from, Math.min(all.size(), from + size)));
+    }
+    return parts;
+  }
+
+  @Test
+  void tenThousandPartitionsAreTakenAndReleasedInReasonableTime() {
+    var topic = topic("orders", 10_000);
+    var agent = agent(1);
+    var claims =
+        IntStream.range(0, 10_000)
+            .mapToObj(p -> new Claim(partition(topic, p), true, false))
+            .toList();
+    var started = System.nanoTime();
+    var leases = new ArrayList<Lease<PartitionId>>();
+    for (var result : store.leases().take(agent.incarnation, agent.walId, claims, List.of())) {
+      leases.add(((TakeResult.Taken) result).grant().lease());
+    }
+    assertThat(store.topics().image().owners()).hasSize(10_000);
+    assertThat(store.leases().setTails(leases, Optional.empty())).hasSize(10_000);
+    store.leases().release(leases, true);
+    assertThat(System.nanoTime() - started).isLessThan(20_000_000_000L);
+    assertThat(store.topics().image().owners()).isEmpty();
+    assertThat(store.topics().delete(topic.id())).isPresent();
+  }
+
+  // Tails
+
+  @Test
+  void aPartitionThatIsNotLocalHasNoTail() {
+    var topic = topic("orders", 1);
+    var result = takeResult(agent(1), partition(topic, 0), false, false);
+    assertThat(((TakeResult.Taken) result).grant().tail()).isEmpty();
+  }
+
+  @Test
+  void tailOfAnotherWalIsRefused() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    take(one, partition(topic, 0));
+    declareDead(one);
+    var two = agent(2);
+    var refused = new TakeResult.TailElsewhere(partition(topic, 0), one.walId);
+    assertThat(takeResult(two, partition(topic, 0))).isEqualTo(refused);
+    assertThat(takeResult(two, partition(topic, 0), false, false)).isEqualTo(refused);
+    assertThat(store.topics().image().owners()).isEmpty();
+  }
+
+  @Test
+  void anAdoptedTailStaysUntilItIsSet() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var tail = take(one, partition(topic, 0)).tail();
+    declareDead(one);
+    var two = agent(2);
+    for (var local : List.of(true, false)) {
+      var result = takeResult(two, partition(topic, 0), local, true, one.walId);
+      var grant = ((TakeResult.Taken) result).grant();
+      assertThat(grant.tail()).isEqualTo(tail);
+      assertThat(grant.lostTail()).isEmpty();
+    }
+    var lease =
+        ((TakeResult.Taken) takeResult(two, partition(topic, 0), true, false, one.walId))
+            .grant()
+            .lease();
+    assertThat(store.leases().setTails(List.of(lease), Optional.of(two.walId)))
+        .containsExactly(lease);
+    var again = take(two, partition(topic, 0));
+    assertThat(again.tail()).contains(new Tail(two.walId, lease.epoch()));
+  }
+
+  @Test
+  void anUncleanTakeNamesTheTailItGivesUp() {
+    var topic = topic("orders", 2);
+    var one = agent(1);
+    var lease = take(one, partition(topic, 0)).lease();
+    take(one, partition(topic, 1));
+    commit(segment(lease, 0, 5));
+    declareDead(one);
+    var two = agent(2);
+    var local = ((TakeResult.Taken) takeResult(two, partition(topic, 0), true, true)).grant();
+    assertThat(local.lostTail()).contains(one.walId);
+    assertThat(local.tail()).contains(new Tail(two.walId, local.lease().epoch()));
+    assertThat(local.committedEnd()).isEqualTo(5);
+    var uploaded = ((TakeResult.Taken) takeResult(two, partition(topic, 1), false, true)).grant();
+    assertThat(uploaded.lostTail()).contains(one.walId);
+    assertThat(uploaded.tail()).isEmpty();
+  }
+
+  @Test
+  void aCommitNeverClearsTheTail() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var grant = take(agent, partition(topic, 0));
+    commit(segment(grant.lease(), 0, 5));
+    assertThat(take(agent, partition(topic, 0)).tail()).isEqualTo(grant.tail());
+  }
+
+  @Test
+  void onlyACleanReleaseClearsTheTail() {
+    var topic = topic("orders", 2);
+    var one = agent(1);
+    var flushed = take(one, partition(topic, 0)).lease();
+    var unflushed = take(one, partition(topic, 1)).lease();
+    store.leases().release(List.of(flushed), true);
+    store.leases().release(List.of(unflushed), false);
+    var two = agent(2);
+    assertThat(take(two, partition(topic, 0)).tail())
+        .contains(new Tail(two.walId, flushed.epoch() + 1));
+    assertThat(takeResult(two, partition(topic, 1)))
+        .isEqualTo(new TakeResult.TailElsewhere(partition(topic, 1), one.walId));
+  }
+
+  @Test
+  void aStaleLeaseNeitherReleasesNorSetsTails() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var stale = take(one, partition(topic, 0)).lease();
+    var current = take(one, partition(topic, 0));
+    assertThat(store.leases().setTails(List.of(stale), Optional.empty())).isEmpty();
+    store.leases().release(List.of(stale), true);
+    assertThat(store.topics().image().owners()).hasSize(1);
+    assertThat(take(one, partition(topic, 0)).tail()).isEqualTo(current.tail());
+  }
+
+  @Test
+  void setTailsAnswersWhoseLeaseHeld() {
+    var topic = topic("orders", 3);
+    var agent = agent(1);
+    var a = take(agent, partition(topic, 0)).lease();
+    var b = take(agent, partition(topic, 1)).lease();
+    var c = take(agent, partition(topic, 2)).lease();
+    store.leases().release(List.of(b), true);
+    assertThat(store.leases().setTails(List.of(c, b, a), Optional.empty()))
+        .containsExactlyInAnyOrder(a, c);
+    assertThat(store.leases().setTails(List.of(), Optional.empty())).isEmpty();
+    assertThat(store.leases().setTails(List.of(a), Optional.of(agent.walId))).containsExactly(a);
+  }
+
+  // Committing
+
+  @Test
+  void committedSegmentsAreReadInOrder() {
+    var topic = topic("orders", 2);
+    var agent = agent(1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var other = take(agent, partition(topic, 1)).lease();
+    var objects = List.of(id(), id(), id());
+    assertThat(commit(objects.get(0), segment(other, 0, 1), segment(lease, 0, 10)))
+        .containsExactly(committed(1), committed(10));
+    assertThat(commit(objects.get(1), segment(lease, 10, 20), segment(lease, 20, 30)))
+        .containsExactly(committed(20), committed(30));
+    assertThat(commit(objects.get(2), segment(lease, 30, 31))).containsExactly(committed(31));
+    var id = partition(topic, 0);
+    assertThat(store.manifest().segments(id, 0, 10))
+        .containsExactly(
+            stored(id, 0, 10, objects.get(0)),
+            stored(id, 10, 20, objects.get(1)),
+            stored(id, 20, 30, objects.get(1)),
+            stored(id, 30, 31, objects.get(2)));
+    assertThat(store.manifest().segments(id, 9, 2))
+        .extracting(Segment::baseOffset)
+        .containsExactly(0L, 10L);
+    assertThat(store.manifest().segments(id, 10, 1))
+        .extracting(Segment::baseOffset)
+        .containsExactly(10L);
+    assertThat(store.manifest().segments(id, 31, 10)).isEmpty();
+    assertThat(take(agent, id).committedEnd()).isEqualTo(31);
+  }
+
+  private static Segment stored(PartitionId id, long base, long end, UUID object) {
+    return new Segment(id, base, end, object, "key-of-" + object, base * 10, 10, end - base, end);
+  }
+
+  @Test
+  void segmentsOfOneObjectMayComeInAnyOrder() {
+    var topic = topic("orders", 2);
+    var agent = agent(1);
+    var a = take(agent, partition(topic, 0)).lease();
+    var b = take(agent, partition(topic, 1)).lease();
+    assertThat(commit(segment(b, 5, 9), segment(a, 0, 3), segment(b, 0, 5)))
+        .containsExactly(committed(9), committed(3), committed(5));
+  }
+
+  @Test
+  void staleLeaseCannotCommitSegment() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var stale = take(one, partition(topic, 0)).lease();
+    store.leases().release(List.of(stale), true);
+    assertThat(commit(segment(stale, 0, 5))).containsExactly(new CommitResult.Fenced());
+    var lease = take(agent(2), partition(topic, 0)).lease();
+    assertThat(commit(segment(stale, 0, 5))).containsExactly(new CommitResult.Fenced());
+    assertThat(commit(segment(lease, 0, 2))).containsExactly(committed(2));
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).hasSize(1);
+  }
+
+  @Test
+  void gapIsRefused() {
+    var topic = topic("orders", 1);
+    var lease = take(agent(1), partition(topic, 0)).lease();
+    commit(segment(lease, 0, 5));
+    assertThat(commit(segment(lease, 6, 7))).containsExactly(new CommitResult.Gap(5));
+    assertThat(commit(segment(lease, 4, 7))).containsExactly(new CommitResult.Gap(5));
+    assertThat(commit(segment(lease, 0, 5))).containsExactly(new CommitResult.Gap(5));
+    assertThat(commit(segment(lease, 5, 7))).containsExactly(committed(7));
+  }
+
+  @Test
+  void aRefusedSegmentDoesNotHoldUpTheOthers() {
+    var topic = topic("orders", 3);
+    var gone = topic("gone", 1);
+    var agent = agent(1);
+    var a = take(agent, partition(topic, 0)).lease();
+    var b = take(agent, partition(topic, 1)).lease();
+    var c = take(agent, partition(topic, 2)).lease();
+    var d = take(agent, partition(gone, 0)).lease();
+    store.leases().release(List.of(b), true);
+    store.topics().delete(gone.id());
+    var object = id();
+    var segments = List.of(segment(a, 0, 3), segment(b, 0, 3), segment(c, 2, 3), segment(d, 0, 3));
+    var expected =
+        List.of(
+            committed(3),
+            new CommitResult.Fenced(),
+            new CommitResult.Gap(0),
+            new CommitResult.TopicGone());
+    store.manifest().registerObject(agent.incarnation, object, "key");
+    assertThat(store.manifest().commit(object, segments)).isEqualTo(expected);
+    assertThat(store.manifest().commit(object, segments)).isEqualTo(expected);
+    assertThat(store.manifest().dueForDeletion(10)).isEmpty();
+  }
+
+  @Test
+  void commitSentAgainAnswersTheSame() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var object = id();
+    var segments = List.of(segment(lease, 0, 5));
+    store.manifest().registerObject(agent.incarnation, object, "key");
+    store.manifest().registerObject(agent.incarnation, object, "key");
+    assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
+    assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
+    commit(segment(lease, 5, 9));
+    assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
+    store.manifest().raiseLogStart(lease, 9);
+    assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
+    take(agent, partition(topic, 0));
+    assertThat(store.manifest().commit(object, segments))
+        .containsExactly(new CommitResult.Fenced());
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
+  }
+
+  @Test
+  void aCommitKnownToHaveHappenedIsSoForItsSuccessorToo() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var object = id();
+    commit(object, segment(lease, 0, 5));
+    take(agent, partition(topic, 0));
+    assertThat(store.manifest().commit(object, List.of(segment(lease, 0, 5))))
+        .containsExactly(committed(5));
+  }
+
+  @Test
+  void anObjectNeverRegisteredCommitsNothing() {
+    var topic = topic("orders", 1);
+    var lease = take(agent(1), partition(topic, 0)).lease();
+    assertThat(store.manifest().commit(id(), List.of(segment(lease, 0, 5))))
+        .containsExactly(new CommitResult.Fenced());
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
+  }
+
+  @Test
+  void anAbandonedObjectCommitsNothing() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var object = id();
+    store.manifest().registerObject(agent.incarnation, object, "key");
+    declareDead(agent);
+    assertThat(store.manifest().dueForDeletion(10)).containsExactly(new DueObject(object, "key"));
+    assertThat(store.manifest().commit(object, List.of(segment(lease, 0, 5))))
+        .containsExactly(new CommitResult.Fenced());
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
+  }
+
+  @Test
+  void anEpochBeginsWithItsFirstCommittedSegment() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var id = partition(topic, 0);
+    var first = take(agent, id).lease();
+    commit(segment(first, 0, 5));
+    commit(segment(first, 5, 8));
+    take(agent, id);
+    var third = take(agent, id).lease();
+    assertThat(store.manifest().epochs(id)).containsExactly(new EpochStart(0, 0));
+    commit(new NewSegment(third, 1, 8, 9, 0, 1, 1, 1));
+    commit(segment(third, 9, 10));
+    assertThat(store.manifest().epochs(id))
+        .containsExactly(new EpochStart(0, 0), new EpochStart(1, 8), new EpochStart(2, 9));
+  }
+
+  @Test
+  void aSegmentIsNotOfALaterEpochThanItsLease() {
+    var lease = new Lease<>(new PartitionId(id(), 0), id(), 3);
+    assertThatThrownBy(() -> new NewSegment(lease, 4, 0, 1, 0, 1, 1, 1))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void concurrentCommitsOfOneRangeHaveOneWinner() throws Exception {
+    var topic = topic("orders", 1);
+    var lease = take(agent(1), partition(topic, 0)).lease();
+    var objects = IntStream.range(0, 6).mapToObj(_ -> id()).toList();
+    var results = together(6, n -> commit(objects.get(n), segment(lease, 0, n + 1)).getFirst());
+    assertThat(results).filteredOn(CommitResult.Committed.class::isInstance).hasSize(1);
+    assertThat(results).filteredOn(CommitResult.Gap.class::isInstance).hasSize(5);
+    assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).hasSize(1);
+    assertThat(store.manifest().dueForDeletion(10)).hasSize(5);
+  }
+
+  // Reading by time
+
+  @Test
+  void segmentsAreFoundByTimestamp() {
+    var topic = topic("orders", 1);
+    var id = partition(topic, 0);
+    var lease = take(agent(1), id).lease();
+    commit(segment(lease, 0, 10, 100));
+    commit(segment(lease, 10, 20, 300));
+    commit(segment(lease, 20, 30, 200));
+    commit(segment(lease, 30, 40, 300));
+    var manifest = store.manifest();
+    assertThat(base(manifest.segmentAtTimestamp(id, 0, 0))).contains(0L);
+    assertThat(base(manifest.segmentAtTimestamp(id, 101, 0))).contains(10L);
+    assertThat(base(manifest.segmentAtTimestamp(id, 101, 20))).contains(20L);
+    assertThat(base(manifest.segmentAtTimestamp(id, 250, 20))).contains(30L);
+    assertThat(base(manifest.segmentAtTimestamp(id, 301, 0))).isEmpty();
+    assertThat(base(manifest.segmentWithMaxTimestamp(id, 0))).contains(10L);
+    assertThat(base(manifest.segmentWithMaxTimestamp(id, 19))).contains(10L);
+    assertThat(base(manifest.segmentWithMaxTimestamp(id, 20))).contains(30L);
+    assertThat(base(manifest.segmentWithMaxTimestamp(id, 40))).isEmpty();
+  }
+
+  private static Optional<Long> base(Optional<Segment> segment) {
+    return segment.map(Segment::baseOffset);
+  }
+
+  // Log start and deletion
+
+  @Test
+  void raisingTheLogStartDropsWholeSegmentsAndTheirEpochs() {
+    var topic = topic("orders", 1);
+    var id = partition(topic, 0);
+    var agent = agent(1);
+    commit(segment(take(agent, id).lease(), 0, 10));
+    commit(segment(take(agent, id).lease(), 10, 20));
+    var lease = take(agent, id).lease();
+    commit(segment(lease, 20, 30));
+    var manifest = store.manifest();
+    assertThat(manifest.raiseLogStart(lease, 15)).isTrue();
+    assertThat(manifest.segments(id, 0, 10))
+        .extracting(Segment::baseOffset)
+        .containsExactly(10L, 20L);
+    assertThat(manifest.epochs(id)).containsExactly(new EpochStart(1, 10), new EpochStart(2, 20));
+    assertThat(manifest.raiseLogStart(lease, 15)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 3)).isTrue();
+    var grant = take(agent, id);
+    assertThat(grant.logStart()).isEqualTo(15);
+    assertThat(manifest.raiseLogStart(lease, 30)).isFalse();
+    assertThatThrownBy(() -> manifest.raiseLogStart(grant.lease(), 31))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThat(manifest.raiseLogStart(grant.lease(), 30)).isTrue();
+    assertThat(manifest.segments(id, 0, 10)).isEmpty();
+    assertThat(manifest.epochs(id)).containsExactly(new EpochStart(2, 20));
+    assertThat(take(agent, id).committedEnd()).isEqualTo(30);
+  }
+
+  @Test
+  void anObjectIsDueWhenItsLastSegmentGoes() {
+    var topic = topic("orders", 2);
+    var agent = agent(1);
+    var a = take(agent, partition(topic, 0)).lease();
+    var b = take(agent, partition(topic, 1)).lease();
+    var object = id();
+    commit(object, segment(a, 0, 5), segment(a, 5, 6), segment(b, 0, 5));
+    var manifest = store.manifest();
+    manifest.raiseLogStart(a, 6);
+    assertThat(manifest.dueForDeletion(10)).isEmpty();
+    manifest.forgetObject(object);
+    manifest.raiseLogStart(b, 5);
+    var due = new DueObject(object, "key-of-" + object);
+    assertThat(manifest.dueForDeletion(10)).containsExactly(due);
+    assertThat(manifest.dueForDeletion(10)).containsExactly(due);
+    manifest.forgetObject(object);
+    assertThat(manifest.dueForDeletion(10)).isEmpty();
+  }
+
+  @Test
+  void objectsOfDeletedTopicsAndDeadSessionsAreDueOldestFirst() {
+    var agent = agent(1);
+    var topic = topic("orders", 1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var manifest = store.manifest();
+    var first = id();
+    manifest.registerObject(agent.incarnation, first, "first");
+    var second = id();
+    commit(second, segment(lease, 0, 5));
+    var third = id();
+    commit(third, segment(lease, 7, 8));
+    assertThat(manifest.dueForDeletion(10)).extracting(DueObject::objectId).containsExactly(third);
+    store.topics().delete(topic.id());
+    assertThat(manifest.dueForDeletion(10))
+        .extracting(DueObject::objectId)
+        .containsExactly(second, third);
+    store.leases().end(agent.incarnation);
+    assertThat(manifest.dueForDeletion(10))
+        .extracting(DueObject::objectId)
+        .containsExactly(first, second, third);
+    assertThat(manifest.dueForDeletion(2))
+        .extracting(DueObject::objectId)
+        .containsExactly(first, second);
+  }
+
+  @Test
+  void anObjectOfALiveSessionIsNotDue() {
+    var agent = agent(1);
+    store.manifest().registerObject(agent.incarnation, id(), "key");
+    assertThat(store.manifest().dueForDeletion(10)).isEmpty();
+  }
+
+  // Shards and groups
+
+  @Test
+  void everyShardCanBeTakenAtOnce() {
+    var one = agent(1);
+    var two = agent(2);
+    var all = IntStream.range(0, Leases.SHARDS).boxed().toList();
+    assertThat(store.leases().takeShards(one.incarnation, List.of(3, 1)))
+        .extracting(Lease::key)
+        .containsExactly(1, 3);
+    var rest = store.leases().takeShards(two.incarnation, all);
+    assertThat(rest).hasSize(Leases.SHARDS - 2);
+    assertThat(rest).extracting(Lease::epoch).containsOnly(0);
+    assertThat(store.leases().shardOwner(3)).hasValue(1);
+    assertThat(store.leases().shardOwner(4)).hasValue(2);
+    var again = store.leases().takeShards(one.incarnation, all);
+    assertThat(again).extracting(Lease::epoch).containsExactly(1, 1);
+    store.leases().releaseShards(again);
+    assertThat(store.leases().shardOwner(3)).isEmpty();
+    declareDead(two);
+    assertThat(store.leases().shardOwner(4)).isEmpty();
+    assertThat(store.leases().takeShards(one.incarnation, all)).hasSize(Leases.SHARDS);
+    assertThat(store.leases().takeShards(one.incarnation, List.of())).isEmpty();
+  }
+
+  @Test
+  void groupStateAndOffsetsAreLoadedByTheNextHolder() {
+    var topic = topic("orders", 2);
+    var one = agent(1);
+    var leases = store.leases().takeShards(one.incarnation, List.of(0, 1));
+    var shard = leases.get(0);
+    var groups = store.groups();
+    assertThat(groups.save(shard, "b", bytes("first"))).isTrue();
+    assertThat(groups.save(shard, "b", bytes("second"))).isTrue();
+    assertThat(groups.save(leases.get(1), "elsewhere", bytes("x"))).isTrue();
+    var offsets =
+        Map.of(
+            partition(topic, 0), new CommittedOffset(5, Optional.of(2), "note", 99),
+            partition(topic, 1), new CommittedOffset(7, Optional.empty(), null, 100));
+    assertThat(groups.commitOffsets(shard, "b", offsets)).isTrue();
+    assertThat(groups.commitOffsets(shard, "a", Map.of(partition(topic, 0), offset(1, ""))))
+        .isTrue();
+    assertThat(groups.commitOffsets(shard, "b", Map.of(partition(topic, 1), offset(8, null))))
+        .isTrue();
+    declareDead(one);
+    var next = store.leases().takeShards(agent(2).incarnation, List.of(0)).getFirst();
+    assertThat(groups.load(next))
+        .containsExactly(
+            new StoredGroup("a", bytes(""), Map.of(partition(topic, 0), offset(1, ""))),
+            new StoredGroup(
+                "b",
+                bytes("second"),
+                Map.of(
+                    partition(topic, 0),
+                    new CommittedOffset(5, Optional.of(2), "note", 99),
+                    partition(topic, 1),
+                    offset(8, null))));
+  }
+
+  private static CommittedOffset offset(long offset, @Nullable String metadata) {
+    return new CommittedOffset(offset, Optional.empty(), metadata, 1000 + offset);
+  }
+
+  private static ByteBuffer bytes(String text) {
+    return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void theCallersBufferIsLeftAlone() {
+    var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();
+    var state = bytes("state");
+    state.position(2);
+    store.groups().save(shard, "g", state);
+    assertThat(state.position()).isEqualTo(2);
+    assertThat(store.groups().load(shard).getFirst().state()).isEqualTo(bytes("ate"));
+  }
+
+  @Test
+  void aStaleShardLeaseChangesNothing() {
+    var topic = topic("orders", 1);
+    var one = agent(1);
+    var stale = store.leases().takeShards(one.incarnation, List.of(0)).getFirst();
+    var groups = store.groups();
+    var offsets = Map.of(partition(topic, 0), offset(1, null));
+    assertThat(groups.save(stale, "g", bytes("old"))).isTrue();
+    assertThat(groups.commitOffsets(stale, "g", offsets)).isTrue();
+    var lease = store.leases().takeShards(one.incarnation, List.of(0)).getFirst();
+    var before = groups.load(lease);
+    assertThat(groups.save(stale, "g", bytes("new"))).isFalse();
+    assertThat(groups.save(stale, "h", bytes("new"))).isFalse();
+    assertThat(groups.commitOffsets(stale, "g", Map.of(partition(topic, 0), offset(2, null))))
+        .isFalse();
+    assertThat(groups.commitOffsets(stale, "h", offsets)).isFalse();
+    assertThat(groups.deleteOffsets(stale, "g", List.of(partition(topic, 0)))).isFalse();
+    assertThat(groups.deleteGroup(stale, "g")).isFalse();
+    store.leases().releaseShards(List.of(stale));
+    assertThat(groups.load(lease)).isEqualTo(before);
+    assertThat(groups.save(lease, "g", bytes("new"))).isTrue();
+  }
+
+  @Test
+  void committedOffsetsOfDeletedTopicAreLeftOut() {
+    var topic = topic("orders", 1);
+    var gone = topic("gone", 1);
+    var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();
+    var groups = store.groups();
+    assertThat(groups.commitOffsets(shard, "early", Map.of(partition(gone, 0), offset(1, null))))
+        .isTrue();
+    assertThat(groups.save(shard, "stateful", bytes("s"))).isTrue();
+    assertThat(groups.commitOffsets(shard, "stateful", Map.of(partition(gone, 0), offset(1, null))))
+        .isTrue();
+    store.topics().delete(gone.id());
+    assertThat(
+            groups.commitOffsets(
+                shard,
+                "late",
+                Map.of(
+                    partition(gone, 0), offset(1, null),
+                    partition(topic, 0), offset(2, null),
+                    partition(topic, 1), offset(3, null))))
+        .isTrue();
+    assertThat(groups.commitOffsets(shard, "none", Map.of(partition(gone, 0), offset(1, null))))
+        .isTrue();
+    assertThat(groups.load(shard))
+        .containsExactly(
+            new StoredGroup("late", bytes(""), Map.of(partition(topic, 0), offset(2, null))),
+            new StoredGroup("stateful", bytes("s"), Map.of()));
+  }
+
+  @Test
+  void offsetsAndGroupsAreDeleted() {
+    var topic = topic("orders", 2);
+    var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();
+    var groups = store.groups();
+    var both = Map.of(partition(topic, 0), offset(1, null), partition(topic, 1), offset(2, null));
+    groups.save(shard, "g", bytes("s"));
+    groups.commitOffsets(shard, "g", both);
+    groups.commitOffsets(shard, "simple", both);
+    assertThat(groups.deleteOffsets(shard, "g", List.of(partition(topic, 0)))).isTrue();
+    assertThat(groups.deleteOffsets(shard, "absent", List.of(partition(topic, 0)))).isTrue();
+    assertThat(groups.deleteOffsets(shard, "simple", List.copyOf(both.keySet()))).isTrue();
+    assertThat(groups.load(shard))
+        .containsExactly(
+            new StoredGroup("g", bytes("s"), Map.of(partition(topic, 1), offset(2, null))));
+    assertThat(groups.deleteGroup(shard, "g")).isTrue();
+    assertThat(groups.deleteGroup(shard, "g")).isTrue();
+    assertThat(groups.load(shard)).isEmpty();
+  }
+
+  @Test
+  void anyTextNamesAGroup() {
+    var topic = topic("orders", 1);
+    var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();
+    var names = List.of("", "Zoë", "zoë", "a b\tc\n", "'; drop table groups; --", "\uD83D\uDE80");
+    for (var name : names) {
+      assertThat(store.groups().save(shard, name, bytes(name))).isTrue();
+      assertThat(
+              store
+                  .groups()
+                  .commitOffsets(shard, name, Map.of(partition(topic, 0), offset(1, name))))
+          .isTrue();
+    }
+    assertThat(store.groups().load(shard))
+        .extracting(StoredGroup::group)
+        .containsExactlyInAnyOrderElementsOf(names);
+    for (var group : store.groups().load(shard)) {
+      assertThat(group.state()).isEqualTo(bytes(group.group()));
+      assertThat(group.offsets()).isEqualTo(Map.of(partition(topic, 0), offset(1, group.group())));
+    }
+  }
+
+  /// Runs `task` on `n` threads that start together.
+  private static <T> List<T> together(int n, IntFunction<T> task) throws Exception {
+    var start = new CyclicBarrier(n);
+    try (var threads = Executors.newFixedThreadPool(n)) {
+      var tasks = new ArrayList<Callable<T>>();
+      for (var i = 0; i < n; i++) {
+        var number = i;
+        tasks.add(() -> {
+          start.await();
+          return task.apply(number);
+        });
+      }
+      var results = new ArrayList<T>();
+      for (var future : threads.invokeAll(tasks)) {
+        results.add(future.get());
+      }
+      return results;
+    }
+  }
+}
