@@ -751,6 +751,10 @@ public abstract class MetadataStoreContract {
         .extracting(Segment::baseOffset)
         .containsExactly(10L);
     assertThat(store.manifest().segments(id, 31, 10)).isEmpty();
+    assertThat(store.manifest().segmentsBefore(id, 30, 2))
+        .extracting(Segment::baseOffset)
+        .containsExactly(20L, 10L);
+    assertThat(store.manifest().segmentsBefore(id, 9, 2)).isEmpty();
     assertThat(take(agent, id).committedEnd()).isEqualTo(31);
   }
 

@@ -26,6 +26,7 @@ import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Param;
 import org.jooq.Record;
+import org.jooq.SelectConditionStep;
 import org.jooq.SelectField;
 import org.jooq.impl.SQLDataType;
 
@@ -256,18 +257,35 @@ final class DatabaseManifest implements SegmentManifest {
         row.get(SEGMENTS.MAX_TIMESTAMP));
   }
 
+  /// Segments of a partition, to be narrowed and ordered.
+  private static SelectConditionStep<Record> select(DSLContext tx, PartitionId partition) {
+    return tx.select(COLUMNS)
+        .from(SEGMENTS)
+        .join(OBJECTS)
+        .on(OBJECTS.OBJECT_ID.eq(SEGMENTS.OBJECT_ID))
+        .where(of(partition));
+  }
+
   @Override
   public List<Segment> segments(PartitionId partition, long fromOffset, int limit) {
     return transactions.read(
         "segments",
         tx ->
-            tx.select(COLUMNS)
-                .from(SEGMENTS)
-                .join(OBJECTS)
-                .on(OBJECTS.OBJECT_ID.eq(SEGMENTS.OBJECT_ID))
-                .where(of(partition))
+            select(tx, partition)
                 .and(SEGMENTS.END_OFFSET.gt(fromOffset))
                 .orderBy(SEGMENTS.END_OFFSET)
+                .limit(limit)
+                .fetch(row -> segment(partition, row)));
+  }
+
+  @Override
+  public List<Segment> segmentsBefore(PartitionId partition, long endOffset, int limit) {
+    return transactions.read(
+        "segmentsBefore",
+        tx ->
+            select(tx, partition)
+                .and(SEGMENTS.END_OFFSET.le(endOffset))
+                .orderBy(SEGMENTS.END_OFFSET.desc())
                 .limit(limit)
                 .fetch(row -> segment(partition, row)));
   }
@@ -278,11 +296,7 @@ final class DatabaseManifest implements SegmentManifest {
     return transactions.read(
         "segmentAtTimestamp",
         tx ->
-            tx.select(COLUMNS)
-                .from(SEGMENTS)
-                .join(OBJECTS)
-                .on(OBJECTS.OBJECT_ID.eq(SEGMENTS.OBJECT_ID))
-                .where(of(partition))
+            select(tx, partition)
                 .and(SEGMENTS.END_OFFSET.gt(fromOffset))
                 .and(SEGMENTS.MAX_TIMESTAMP.ge(timestamp))
                 .orderBy(SEGMENTS.END_OFFSET)
@@ -295,11 +309,7 @@ final class DatabaseManifest implements SegmentManifest {
     return transactions.read(
         "segmentWithMaxTimestamp",
         tx ->
-            tx.select(COLUMNS)
-                .from(SEGMENTS)
-                .join(OBJECTS)
-                .on(OBJECTS.OBJECT_ID.eq(SEGMENTS.OBJECT_ID))
-                .where(of(partition))
+            select(tx, partition)
                 .and(SEGMENTS.END_OFFSET.gt(fromOffset))
                 .orderBy(SEGMENTS.MAX_TIMESTAMP.desc(), SEGMENTS.END_OFFSET)
                 .limit(1)
