@@ -1,0 +1,40 @@
+package io.streamhouse.broker.storage;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/// What the segment cache did since it was made.
+public final class CacheCounters {
+
+  final LongAdder hits = new LongAdder();
+  final LongAdder misses = new LongAdder();
+  final LongAdder loads = new LongAdder();
+  final LongAdder loadedBytes = new LongAdder();
+  final LongAdder failures = new LongAdder();
+
+  CacheCounters() {}
+
+  /// Blocks that were in memory when asked for.
+  public long hits() {
+    return hits.sum();
+  }
+
+  /// Blocks that were not, those being loaded already included.
+  public long misses() {
+    return misses.sum();
+  }
+
+  /// Reads begun on the object store, of blocks and of segments' ends.
+  public long loads() {
+    return loads.sum();
+  }
+
+  /// Bytes of blocks loaded, decompressed.
+  public long loadedBytes() {
+    return loadedBytes.sum();
+  }
+
+  /// Reads that failed.
+  public long failures() {
+    return failures.sum();
+  }
+}

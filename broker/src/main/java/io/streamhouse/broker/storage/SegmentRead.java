@@ -1,0 +1,20 @@
+package io.streamhouse.broker.storage;
+
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.protocol.RecordBatches;
+import java.util.List;
+
+/// What came of reading a segment.
+public sealed interface SegmentRead {
+
+  /// Whole batches in offset order, in memory of the garbage collector; empty where the segment has
+  /// none in the range asked for.
+  record Found(List<RecordBatches> batches) implements SegmentRead {
+    public Found {
+      batches = List.copyOf(batches);
+    }
+  }
+
+  /// Damaged, unreadable, or too much is being read already.
+  record Failed(Failure.Storage failure) implements SegmentRead {}
+}
