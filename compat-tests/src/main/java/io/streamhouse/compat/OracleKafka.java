@@ -23,7 +23,7 @@ public final class OracleKafka implements ServerUnderTest {
   private final Map<String, String> config;
   private final int port;
   private final int controllerPort;
-  private @Nullable ChildProcess process;
+  private volatile @Nullable ChildProcess process;
 
   /// @param data an empty or not yet existing directory, or one this class has used before
   /// @param config broker properties on top of a small default

@@ -22,7 +22,7 @@ public final class StreamHouseProcess implements ServerUnderTest {
   private final Path data;
   private final Map<String, String> config;
   private int port;
-  private @Nullable ChildProcess process;
+  private volatile @Nullable ChildProcess process;
 
   /// @param data an empty or not yet existing directory, or one an agent has used before
   /// @param config settings, as `-o key=value`

@@ -1,0 +1,29 @@
+package io.streamhouse.compat.kill;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.compat.Kits;
+import io.streamhouse.compat.Servers;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The kill loop's short form; `-Drounds=200` is the long one, `-Dseed=N` repeats the choices of a
+/// run (not its timing).
+class KillLoopTest {
+
+  @TempDir Path directory;
+
+  @Test
+  void killsLoseAndDoubleNothing() {
+    int rounds = Integer.getInteger("rounds", 6);
+    long seed = Long.getLong("seed", System.nanoTime());
+    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), Map.of())) {
+      var verdict = new KillLoop(server, rounds, seed).run();
+      System.out.println(verdict);
+      assertThat(verdict.violations()).as("%s%n%s", verdict, server.tail()).isEmpty();
+      assertThat(verdict.acknowledged()).isPositive();
+    }
+  }
+}
