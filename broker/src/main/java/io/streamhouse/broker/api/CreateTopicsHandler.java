@@ -166,7 +166,7 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
   private Checked check(Image image, TopicNames names, CreatableTopic topic) {
     String name = topic.name();
     if (TopicNames.reserved(name)) {
-      return new Refused(Refusal.of(Errors.TOPIC_AUTHORIZATION_FAILED, "Authorization failed."));
+      return new Refused(Refusal.invalid("Creation of internal topic " + name + " is prohibited."));
     }
     if (image.topic(name) != null) {
       return new Refused(exists(name));
