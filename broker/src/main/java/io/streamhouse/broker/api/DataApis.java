@@ -30,6 +30,8 @@ public final class DataApis {
         new ProduceHandler(catalog, logs, timers),
         new FetchHandler(catalog, logs, timers, sessions, fetching.maxBytes()),
         new ListOffsetsHandler(catalog, logs, timers),
+        new OffsetForLeaderEpochHandler(catalog, logs, timers),
+        new DeleteRecordsHandler(catalog, logs, timers),
         new InitProducerIdHandler(random));
   }
 }
