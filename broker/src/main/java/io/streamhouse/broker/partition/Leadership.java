@@ -3,17 +3,13 @@ package io.streamhouse.broker.partition;
 import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.metadata.Lease;
-import io.streamhouse.metadata.Leases;
-import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
-import io.streamhouse.metadata.Leases.TakeResult;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.Topic;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -28,9 +24,7 @@ public final class Leadership {
 
   private static final Logger log = LoggerFactory.getLogger(Leadership.class);
 
-  private final Leases leases;
-  private final UUID incarnation;
-  private final UUID walId;
+  private final PartitionLeases leases;
   private final Opener opener;
   private final Function<Topic, PartitionSettings> settings;
   private final ConcurrentHashMap<PartitionId, Partition> led = new ConcurrentHashMap<>();
@@ -41,14 +35,8 @@ public final class Leadership {
   }
 
   public Leadership(
-      Leases leases,
-      UUID incarnation,
-      UUID walId,
-      Opener opener,
-      Function<Topic, PartitionSettings> settings) {
+      PartitionLeases leases, Opener opener, Function<Topic, PartitionSettings> settings) {
     this.leases = leases;
-    this.incarnation = incarnation;
-    this.walId = walId;
     this.opener = opener;
     this.settings = settings;
   }
@@ -60,39 +48,6 @@ public final class Leadership {
 
   public Collection<Partition> all() {
     return led.values();
-  }
-
-  /// Takes the leases of every partition in `image` that this session does not hold yet.
-  ///
-  /// @return what was granted; the caller opens it
-  public List<Grant> take(Image image) {
-    var claims = new ArrayList<Claim>();
-    for (var topic : image.topics()) {
-      for (int i = 0; i < topic.partitions(); i++) {
-        var partition = new PartitionId(topic.id(), i);
-        if (!led.containsKey(partition)) {
-          claims.add(new Claim(partition, true, false));
-        }
-      }
-    }
-    var grants = new ArrayList<Grant>();
-    if (!claims.isEmpty()) {
-      for (var result : leases.take(incarnation, walId, claims, List.of(walId))) {
-        switch (result) {
-          case TakeResult.Taken(Grant grant) -> grants.add(grant);
-          case TakeResult.HeldBy(var partition, var other) ->
-              log.info("partition is held elsewhere partition={} by={}", partition, other);
-          case TakeResult.TailElsewhere(var partition, var other) ->
-              log.warn(
-                  "partition waits for the write-ahead log of its tail partition={} walId={}",
-                  partition,
-                  other);
-          case TakeResult.NotFound(var partition) ->
-              log.info("partition is gone partition={}", partition);
-        }
-      }
-    }
-    return grants;
   }
 
   /// Opens partitions whose leases were granted.
@@ -129,7 +84,7 @@ public final class Leadership {
         partition.settings(settings.apply(topic));
       }
     }
-    var grants = take(image);
+    var grants = leases.take(image, led::containsKey);
     open(image, grants);
     return !grants.isEmpty();
   }
@@ -144,8 +99,7 @@ public final class Leadership {
       (partition.flushedToItsEnd() ? flushed : unflushed).add(partition.lease());
     }
     led.clear();
-    leases.release(flushed, true);
-    leases.release(unflushed, false);
+    leases.release(flushed, unflushed);
     log.info(
         "partitions released flushed={} withTailInTheLog={}", flushed.size(), unflushed.size());
   }

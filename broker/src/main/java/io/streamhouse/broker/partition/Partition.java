@@ -580,20 +580,23 @@ public final class Partition implements Appends, WalAppend.Owner {
     return future;
   }
 
+  /// Raises the log start in memory first, as Kafka does: if the answer of the metadata store gets
+  /// lost, segments below it may be gone already.
   private void truncate(Truncation truncation) {
+    raise(truncation.offset);
     var _ =
         background
             .raiseLogStart(lease, truncation.offset)
             .whenComplete((done, thrown) -> {
+              TruncateResult result;
               if (thrown != null) {
-                truncation.future.complete(
-                    new TruncateResult.Refused(new Failure.Storage(thrown.toString())));
+                result = new TruncateResult.Refused(new Failure.Storage(thrown.toString()));
               } else if (!done) {
-                truncation.future.complete(new TruncateResult.Refused(notLeader()));
+                result = new TruncateResult.Refused(notLeader());
               } else {
-                raise(truncation.offset);
-                truncation.future.complete(new TruncateResult.Truncated(logStart));
+                result = new TruncateResult.Truncated(logStart);
               }
+              truncation.future.complete(result);
             });
   }
 

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.partition;
 
 import io.streamhouse.protocol.RecordBatch;
+import io.streamhouse.segment.ProducerSnapshot;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,7 +14,7 @@ public record ProducerEntry(
 
   /// Kafka's producers keep at most five requests in flight with idempotence, so a retry is always
   /// among the last five batches.
-  public static final int WINDOW = 5;
+  public static final int WINDOW = ProducerSnapshot.MAX_BATCHES;
 
   public ProducerEntry {
     batches = List.copyOf(batches);
@@ -33,6 +34,38 @@ public record ProducerEntry(
     long endOffset() {
       return baseOffset + ((lastSequence - baseSequence) & 0x7fff_ffff) + 1;
     }
+  }
+
+  static ProducerEntry of(ProducerSnapshot snapshot) {
+    return new ProducerEntry(
+        snapshot.producerId(),
+        snapshot.producerEpoch(),
+        snapshot.batches().stream()
+            .map(batch ->
+                new WrittenBatch(
+                    batch.baseSequence(),
+                    batch.lastSequence(),
+                    batch.baseOffset(),
+                    batch.timestamp()))
+            .toList(),
+        snapshot.lastTimestamp());
+  }
+
+  /// As segments keep it.
+  ProducerSnapshot snapshot() {
+    return new ProducerSnapshot(
+        producerId,
+        epoch,
+        lastTimestamp,
+        batches.stream()
+            .map(batch ->
+                new ProducerSnapshot.Batch(
+                    batch.baseSequence(),
+                    batch.lastSequence(),
+                    batch.baseOffset(),
+                    batch.timestamp()))
+            .toList(),
+        -1);
   }
 
   WrittenBatch latest() {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,22 +24,23 @@ import org.slf4j.LoggerFactory;
 /// chaining without gap from its committed end; an entry of a higher epoch voids every earlier one
 /// at or above its base offset. Everything else is dropped, counted, and logged as ranges. Entries
 /// of a topic that the catalogue has never heard of (a database older than this log) are kept: see
-/// [#unknownTopics].
+/// [#unclaimed].
 public final class TailReplay {
 
   private static final Logger log = LoggerFactory.getLogger(TailReplay.class);
 
   private final UUID walId;
   private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
-  private final Set<UUID> deletedTopics;
-  private final Set<UUID> unknownTopics = new HashSet<>();
+  private final Predicate<UUID> deleted;
+  private final Map<UUID, Boolean> deletedTopics = new HashMap<>();
+  private final Set<PartitionId> unclaimed = new HashSet<>();
   private final Map<PartitionId, Dropped> dropped = new HashMap<>();
 
   /// @param grants of the partitions whose tail may be in this log
-  /// @param deletedTopics whose entries are dropped
-  public TailReplay(UUID walId, Collection<Grant> grants, Collection<UUID> deletedTopics) {
+  /// @param deleted tells a topic that was deleted from one never heard of; asked once for each
+  public TailReplay(UUID walId, Collection<Grant> grants, Predicate<UUID> deleted) {
     this.walId = walId;
-    this.deletedTopics = Set.copyOf(deletedTopics);
+    this.deleted = deleted;
     for (var grant : grants) {
       tails.put(grant.lease().key(), new TailBuilder(grant));
     }
@@ -49,10 +51,10 @@ public final class TailReplay {
     var partition = new PartitionId(entry.topicId(), entry.partition());
     var tail = tails.get(partition);
     if (tail == null) {
-      if (deletedTopics.contains(entry.topicId())) {
+      if (deletedTopics.computeIfAbsent(entry.topicId(), deleted::test)) {
         drop(partition, entry, "topic deleted");
       } else {
-        unknownTopics.add(entry.topicId());
+        unclaimed.add(partition);
       }
       return;
     }
@@ -74,9 +76,10 @@ public final class TailReplay {
     return tail == null ? List.of() : tail.batches();
   }
 
-  /// Topics in the log that are neither known nor deleted; the files that name them must stay.
-  public Set<UUID> unknownTopics() {
-    return unknownTopics;
+  /// Partitions in the log that are not deleted and were not granted: unknown to the metadata, or
+  /// led elsewhere. The files that name them must stay.
+  public Set<PartitionId> unclaimed() {
+    return unclaimed;
   }
 
   /// Says what was dropped and why, once.
@@ -91,8 +94,8 @@ public final class TailReplay {
             ranges.lowestEpoch,
             ranges.highestEpoch,
             ranges.reasons));
-    if (!unknownTopics.isEmpty()) {
-      log.warn("replay keeps the files of topics unknown to the metadata ids={}", unknownTopics);
+    if (!unclaimed.isEmpty()) {
+      log.warn("replay keeps the files of partitions that are not led here ids={}", unclaimed);
     }
   }
 

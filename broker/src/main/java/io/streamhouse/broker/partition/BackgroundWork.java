@@ -1,0 +1,124 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.protocol.BatchContents;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.ProducerState;
+import io.streamhouse.segment.SegmentReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+
+/// [Background] over the metadata store and the segments. Blocking calls run on the executor for
+/// them, re-compression on the one for computing.
+public final class BackgroundWork implements Background {
+
+  /// Rows read at once while looking for the last snapshot; at least one segment in so many holds
+  /// one, once producer state is known.
+  private static final int PAGE = 64;
+
+  private final SegmentManifest manifest;
+  private final SegmentOpener segments;
+  private final Executor blocking;
+  private final Executor computing;
+  private final Runnable flush;
+
+  /// Opens a committed segment; blocks.
+  public interface SegmentOpener {
+    SegmentReader open(Segment segment) throws IOException;
+  }
+
+  /// @param flush asks the flusher for a flush; cheap
+  public BackgroundWork(
+      SegmentManifest manifest,
+      SegmentOpener segments,
+      Executor blocking,
+      Executor computing,
+      Runnable flush) {
+    this.manifest = manifest;
+    this.segments = segments;
+    this.blocking = blocking;
+    this.computing = computing;
+    this.flush = flush;
+  }
+
+  @Override
+  public CompletableFuture<List<ProducerEntry>> loadProducers(
+      PartitionId partition, long logStart, long committedEnd) {
+    return CompletableFuture.supplyAsync(
+        () -> producersBefore(partition, logStart, committedEnd), blocking);
+  }
+
+  /// Merges what segments say of producers, from the newest back to a full snapshot.
+  private List<ProducerEntry> producersBefore(
+      PartitionId partition, long logStart, long committedEnd) {
+    var states = new ProducerStates();
+    long end = committedEnd;
+    while (end > logStart) {
+      var page = manifest.segmentsBefore(partition, end, PAGE);
+      if (page.isEmpty()) {
+        break;
+      }
+      for (var segment : page) {
+        var section = producers(segment);
+        if (section.isPresent()) {
+          for (var snapshot : section.get().producers()) {
+            states.merge(ProducerEntry.of(snapshot));
+          }
+          if (section.get().full()) {
+            return states.all();
+          }
+        }
+      }
+      end = page.getLast().baseOffset();
+    }
+    return states.all();
+  }
+
+  private Optional<ProducerState> producers(Segment segment) {
+    try {
+      return segments.open(segment).producers();
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    }
+  }
+
+  @Override
+  public CompletableFuture<RecordBatches> rewrite(
+      RecordBatches batches, PartitionSettings settings, long nowMillis) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          if (settings.keysRequired() && BatchContents.anyKeyless(batches)) {
+            throw new Refused(
+                new Failure.InvalidRecord("a record without key in a compacted topic"));
+          }
+          var stored =
+              settings.recompresses(batches.single())
+                  ? BatchContents.recompress(
+                      batches, settings.compression(), settings.compressionLevel())
+                  : batches.retain();
+          if (settings.logAppendTime()) {
+            stored.stampLogAppendTime(nowMillis);
+          }
+          return stored;
+        },
+        computing);
+  }
+
+  @Override
+  public CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart) {
+    return CompletableFuture.supplyAsync(() -> manifest.raiseLogStart(lease, logStart), blocking);
+  }
+
+  @Override
+  public void requestFlush() {
+    flush.run();
+  }
+}

@@ -1,0 +1,52 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.broker.wal.WalFiles;
+import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Leases.Grant;
+import io.streamhouse.metadata.PartitionId;
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Predicate;
+
+/// What an agent finds when it comes back to its data directory: its partitions' leases, taken
+/// again at a higher epoch, and in its write-ahead log the acknowledged tails they have.
+///
+/// @param wal open for new appends
+/// @param grants leases to open partitions from
+/// @param replay their tails
+public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay) {
+
+  /// Takes the leases first, because only they say where each partition's committed log ends, then
+  /// reads the log. Blocks.
+  ///
+  /// @param deleted whether a topic id belongs to a deleted topic
+  public static Recovery run(
+      Image image,
+      PartitionLeases leases,
+      Predicate<UUID> deleted,
+      WalFiles files,
+      UUID walId,
+      WalOptions options,
+      TimeSource time)
+      throws IOException {
+    var grants = leases.take(image, _ -> false);
+    var replay = new TailReplay(walId, grants, deleted);
+    var wal = WriteAheadLog.open(files, walId, options, time, replay::entry);
+    replay.report();
+    return new Recovery(wal, grants, replay);
+  }
+
+  /// What the log must keep while `leadership` leads.
+  public WriteAheadLog.Kept kept(Leadership leadership) {
+    Set<PartitionId> unclaimed = replay.unclaimed();
+    return (partition, endOffset) -> {
+      var led = leadership.find(partition);
+      return led != null ? led.committedEnd() < endOffset : unclaimed.contains(partition);
+    };
+  }
+}

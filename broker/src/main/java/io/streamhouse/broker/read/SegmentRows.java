@@ -1,0 +1,63 @@
+package io.streamhouse.broker.read;
+
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/// Where a partition's committed segments are, as far as readers asked lately. Rows of committed
+/// segments never change, so a cached one is true until retention removes it. Thread-safe.
+final class SegmentRows {
+
+  /// Rows kept; what is dropped is asked for again.
+  private static final int CACHED = 256;
+
+  /// Rows read at once: a sequential reader asks the metadata store once per so many segments.
+  private static final int PAGE = 32;
+
+  private final PartitionId partition;
+  private final SegmentManifest manifest;
+  private final Executor blocking;
+  private final TreeMap<Long, Segment> rows = new TreeMap<>();
+
+  SegmentRows(PartitionId partition, SegmentManifest manifest, Executor blocking) {
+    this.partition = partition;
+    this.manifest = manifest;
+    this.blocking = blocking;
+  }
+
+  /// The segment that holds `offset`; null in the stage when there is none.
+  CompletableFuture<@Nullable Segment> holding(long offset) {
+    var cached = cached(offset);
+    if (cached != null) {
+      return CompletableFuture.completedFuture(cached);
+    }
+    return CompletableFuture.supplyAsync(
+        () -> {
+          keep(manifest.segments(partition, offset, PAGE));
+          return cached(offset);
+        },
+        blocking);
+  }
+
+  private synchronized @Nullable Segment cached(long offset) {
+    var floor = rows.floorEntry(offset);
+    return floor != null && offset < floor.getValue().endOffset() ? floor.getValue() : null;
+  }
+
+  private synchronized void keep(List<Segment> found) {
+    if (rows.size() + found.size() > CACHED) {
+      rows.clear();
+    }
+    found.forEach(segment -> rows.put(segment.baseOffset(), segment));
+  }
+
+  /// Drops what is known: a row pointed to an object that is gone.
+  synchronized void forget() {
+    rows.clear();
+  }
+}

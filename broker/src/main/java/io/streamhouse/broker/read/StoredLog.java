@@ -1,0 +1,292 @@
+package io.streamhouse.broker.read;
+
+import io.streamhouse.broker.partition.Partition;
+import io.streamhouse.broker.partition.Refused;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.storage.SegmentRead;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.EpochStart;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.protocol.BatchContents;
+import io.streamhouse.protocol.RecordBatch;
+import io.streamhouse.protocol.RecordBatches;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/// The log of a partition led here: its tail in memory, everything before it in committed segments.
+final class StoredLog implements LogReader {
+
+  private final Partition partition;
+  private final SegmentManifest manifest;
+  private final SegmentCache segments;
+  private final Executor blocking;
+  private final SegmentRows rows;
+
+  StoredLog(
+      Partition partition, SegmentManifest manifest, SegmentCache segments, Executor blocking) {
+    this.partition = partition;
+    this.manifest = manifest;
+    this.segments = segments;
+    this.blocking = blocking;
+    this.rows = new SegmentRows(partition.id(), manifest, blocking);
+  }
+
+  @Override
+  public long startOffset() {
+    return partition.logStart();
+  }
+
+  @Override
+  public long endOffset() {
+    return partition.highWatermark();
+  }
+
+  @Override
+  public long lastStableOffset() {
+    return partition.highWatermark();
+  }
+
+  @Override
+  public int leaderEpoch() {
+    return partition.lease().epoch();
+  }
+
+  @Override
+  public CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit) {
+    // Out of range is said, and the tail served, only while this agent surely leads; committed
+    // ranges are true whoever leads.
+    if (offset < partition.logStart() || offset >= partition.committedEnd()) {
+      var failure = partition.notLeading();
+      if (failure == null && (offset < partition.logStart() || offset > endOffset())) {
+        failure = new Failure.OffsetOutOfRange(offset, partition.logStart(), endOffset());
+      }
+      if (failure != null) {
+        return CompletableFuture.completedFuture(new ReadResult.Failed(failure));
+      }
+    }
+    var tail = partition.readTail(offset, endLimit, maxBytes);
+    if (tail != null) {
+      return CompletableFuture.completedFuture(new ReadResult.Read(tail));
+    }
+    return committed(offset, maxBytes, endLimit);
+  }
+
+  private CompletableFuture<ReadResult> committed(long offset, int maxBytes, long endLimit) {
+    return rows.holding(offset)
+        .thenCompose(segment ->
+            segment == null
+                ? CompletableFuture.completedFuture(gone(offset))
+                : segments
+                    .read(segment, offset, maxBytes)
+                    .thenApply(read -> result(offset, endLimit, read)))
+        .exceptionally(thrown -> failed(offset, thrown));
+  }
+
+  private ReadResult result(long offset, long endLimit, SegmentRead read) {
+    return switch (read) {
+      case SegmentRead.Found(var batches) -> new ReadResult.Read(below(endLimit, batches));
+      case SegmentRead.Failed(var failure) -> {
+        rows.forget();
+        yield offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(failure);
+      }
+    };
+  }
+
+  /// Segments hold only whole committed batches, so they end below any limit but a last stable
+  /// offset that an open transaction holds back.
+  private static List<RecordBatches> below(long endLimit, List<RecordBatches> found) {
+    var kept = new ArrayList<RecordBatches>(found.size());
+    for (var piece : found) {
+      int position = 0;
+      for (var batch : piece) {
+        if (batch.endOffset() > endLimit) {
+          if (position > 0) {
+            kept.add(piece.slice(0, position));
+          }
+          return kept;
+        }
+        position += batch.sizeInBytes();
+      }
+      kept.add(piece);
+    }
+    return kept;
+  }
+
+  private ReadResult gone(long offset) {
+    return new ReadResult.Failed(
+        offset < partition.logStart()
+            ? new Failure.OffsetOutOfRange(offset, partition.logStart(), endOffset())
+            : new Failure.Storage("no segment of " + partition.id() + " holds offset " + offset));
+  }
+
+  private ReadResult failed(long offset, Throwable thrown) {
+    rows.forget();
+    return offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(storage(thrown));
+  }
+
+  private static Failure storage(Throwable thrown) {
+    var cause = thrown instanceof CompletionException ? thrown.getCause() : thrown;
+    if (cause instanceof Refused refused) {
+      return refused.failure();
+    }
+    return new Failure.Storage(cause == null ? thrown.toString() : String.valueOf(cause));
+  }
+
+  @Override
+  public CompletableFuture<TimestampResult> offsetAt(long timestamp) {
+    var failure = partition.notLeading();
+    if (failure != null) {
+      return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
+    }
+    return CompletableFuture.supplyAsync(() -> committedAt(timestamp), blocking)
+        .thenApply(found -> found != null ? found : tailAt(timestamp))
+        .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
+  }
+
+  /// Looks through committed segments, which blocks; null when none has such a record.
+  private @Nullable TimestampResult committedAt(long timestamp) {
+    long from = partition.logStart();
+    while (true) {
+      var segment = manifest.segmentAtTimestamp(partition.id(), timestamp, from);
+      if (segment.isEmpty()) {
+        return null;
+      }
+      var found = recordAt(segment.get(), timestamp, from);
+      if (found != null) {
+        return found;
+      }
+      // Every record that late in the segment was below the log start.
+      from = segment.get().endOffset();
+    }
+  }
+
+  private @Nullable TimestampResult recordAt(Segment segment, long timestamp, long from) {
+    long next = from;
+    while (next < segment.endOffset()) {
+      var read = segments.readAtTimestamp(segment, timestamp, next).join();
+      if (read instanceof SegmentRead.Failed(var failure)) {
+        throw new Refused(failure);
+      }
+      var pieces = ((SegmentRead.Found) read).batches();
+      if (pieces.isEmpty()) {
+        return null;
+      }
+      for (var piece : pieces) {
+        for (var batch : piece) {
+          var found = recordIn(batch, timestamp, from);
+          if (found != null) {
+            return found;
+          }
+          next = batch.endOffset();
+        }
+      }
+    }
+    return null;
+  }
+
+  private static @Nullable TimestampResult recordIn(RecordBatch batch, long timestamp, long from) {
+    if (batch.endOffset() <= from || batch.maxTimestamp() < timestamp) {
+      return null;
+    }
+    return BatchContents.firstAtOrAfter(batch, timestamp, from)
+        .map(record ->
+            new TimestampResult.Found(record.offset(), record.timestamp(), batch.leaderEpoch()))
+        .orElse(null);
+  }
+
+  private TimestampResult tailAt(long timestamp) {
+    long offset = partition.logStart();
+    while (true) {
+      var batches = partition.tailBatchAt(timestamp, offset);
+      if (batches == null) {
+        return new TimestampResult.None();
+      }
+      try {
+        var batch = batches.single();
+        var found = recordIn(batch, timestamp, partition.logStart());
+        if (found != null) {
+          return found;
+        }
+        offset = batch.endOffset();
+      } finally {
+        batches.release();
+      }
+    }
+  }
+
+  @Override
+  public CompletableFuture<TimestampResult> offsetOfMaxTimestamp() {
+    var failure = partition.notLeading();
+    if (failure != null) {
+      return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
+    }
+    return CompletableFuture.supplyAsync(this::newest, blocking)
+        .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
+  }
+
+  private TimestampResult newest() {
+    var tail = partition.tailBatchWithMaxTimestamp();
+    try {
+      var segment = manifest.segmentWithMaxTimestamp(partition.id(), partition.logStart());
+      boolean stored =
+          segment.isPresent()
+              && (tail == null || segment.get().maxTimestamp() >= tail.single().maxTimestamp());
+      if (stored) {
+        long newest = segment.get().maxTimestamp();
+        var found = recordAt(segment.get(), newest, partition.logStart());
+        if (found != null) {
+          return found;
+        }
+      }
+      if (tail == null) {
+        return new TimestampResult.None();
+      }
+      var batch = tail.single();
+      var found = recordIn(batch, batch.maxTimestamp(), partition.logStart());
+      return found == null ? new TimestampResult.None() : found;
+    } finally {
+      if (tail != null) {
+        tail.release();
+      }
+    }
+  }
+
+  @Override
+  public CompletableFuture<EpochEnd> epochEnd(int epoch) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          var starts = new ArrayList<EpochStart>(manifest.epochs(partition.id()));
+          for (var tail : partition.tailEpochs()) {
+            if (starts.stream().noneMatch(known -> known.epoch() == tail.epoch())) {
+              starts.add(tail);
+            }
+          }
+          return endOf(epoch, starts);
+        },
+        blocking);
+  }
+
+  private EpochEnd endOf(int epoch, List<EpochStart> starts) {
+    int found = -1;
+    long end = endOffset();
+    for (var start : starts) {
+      if (start.epoch() <= epoch) {
+        found = start.epoch();
+      } else {
+        end = start.startOffset();
+        break;
+      }
+    }
+    return found < 0 ? new EpochEnd(-1, -1) : new EpochEnd(found, end);
+  }
+
+  @Override
+  public Subscription onAdvance(long seen, Runnable listener) {
+    return partition.onAdvance(seen, listener)::run;
+  }
+}

@@ -1,0 +1,67 @@
+package io.streamhouse.broker.read;
+
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.partition.Leadership;
+import io.streamhouse.broker.partition.Partition;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import java.util.OptionalInt;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+
+/// The logs of the partitions led here.
+public final class StoredLogs implements Logs {
+
+  private final Leadership leadership;
+  private final Supplier<Image> image;
+  private final SegmentManifest manifest;
+  private final SegmentCache segments;
+  private final Executor blocking;
+  private final ConcurrentHashMap<PartitionId, Led> known = new ConcurrentHashMap<>();
+
+  private record Led(Partition partition, Lookup.Led lookup) {}
+
+  /// @param blocking runs metadata reads
+  public StoredLogs(
+      Leadership leadership,
+      Supplier<Image> image,
+      SegmentManifest manifest,
+      SegmentCache segments,
+      Executor blocking) {
+    this.leadership = leadership;
+    this.image = image;
+    this.manifest = manifest;
+    this.segments = segments;
+    this.blocking = blocking;
+  }
+
+  @Override
+  public Lookup find(PartitionId id) {
+    var partition = leadership.find(id);
+    if (partition == null) {
+      known.remove(id);
+      return new Lookup.NotLed(whyNot(id));
+    }
+    var led = known.get(id);
+    if (led == null || led.partition != partition) {
+      var reader = new StoredLog(partition, manifest, segments, blocking);
+      led = new Led(partition, new Lookup.Led(reader, partition));
+      known.put(id, led);
+    }
+    return led.lookup;
+  }
+
+  private Failure whyNot(PartitionId id) {
+    var seen = image.get();
+    var topic = seen.topic(id.topicId());
+    if (topic == null || id.partition() >= topic.partitions()) {
+      return new Failure.UnknownTopicId();
+    }
+    var leader = seen.leader(id);
+    return new Failure.NotLeader(
+        leader == null ? OptionalInt.empty() : OptionalInt.of(leader.agent().nodeId()));
+  }
+}
