@@ -7,11 +7,11 @@ import java.util.concurrent.CompletableFuture;
 /// The write side of a log as Produce sees it.
 public interface Appends {
 
-  /// Appends one producer's batch.
+  /// Appends one producer's batch, of whose bytes [RecordBatches#defect] found nothing wrong.
   ///
   /// Order is fixed before this returns: two calls on one thread take effect in their order. Checks
-  /// lease, batch, producer and limits, assigns offsets, stamps. Takes its own reference to
-  /// `batches` if it keeps them.
+  /// lease, producer and limits, assigns offsets, stamps. Takes its own reference to `batches` if
+  /// it keeps them.
   ///
   /// @return completes when the batch is as durable as `acks` and the topic's durability level say,
   ///   or when it is refused; never on a lock

@@ -24,7 +24,10 @@ public interface LogReader {
   /// beyond `endLimit`.
   ///
   /// Completes at once when the answer is in memory, otherwise on a reader thread. The caller
-  /// releases the batches it gets.
+  /// releases the batches it gets. An offset below [#startOffset] or beyond the log's own end is
+  /// [Failure.OffsetOutOfRange], one between `endLimit` and that end reads nothing; callers leave
+  /// both to the log, which alone knows its end and whether it still leads. A read at the end is
+  /// cheap.
   ///
   /// @param endLimit [#endOffset] or [#lastStableOffset], as the client's isolation level asks
   CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit);
