@@ -17,6 +17,7 @@ public final class SegmentWriter {
   private static final int SKIPPED_TRIES = 7;
 
   private final int leaderEpoch;
+  private final int blockBytes;
   private final @Nullable BlockCompressor compressor;
   private final List<ByteBuffer> content = new ArrayList<>();
   private final List<Block> blocks = new ArrayList<>();
@@ -50,8 +51,14 @@ public final class SegmentWriter {
   /// @param compressor for blocks their producers did not compress; without one all are stored as
   ///   they are
   public SegmentWriter(int leaderEpoch, @Nullable BlockCompressor compressor) {
+    this(leaderEpoch, compressor, SegmentFormat.BLOCK_BYTES);
+  }
+
+  /// @param blockBytes a block is closed with the batch that brings it to this size
+  SegmentWriter(int leaderEpoch, @Nullable BlockCompressor compressor, int blockBytes) {
     this.leaderEpoch = leaderEpoch;
     this.compressor = compressor;
+    this.blockBytes = blockBytes;
   }
 
   /// Appends one or more whole batches, from `bytes`' position to its limit, which do not move.
@@ -84,7 +91,7 @@ public final class SegmentWriter {
           "%d records at [%d, %d) behind %d"
               .formatted(records, baseOffset, endOffset, this.endOffset));
     }
-    if (openLength > 0 && length > SegmentFormat.BLOCK_BYTES - openLength) {
+    if (openLength > 0 && length > blockBytes - openLength) {
       closeBlock();
     }
     if (this.baseOffset < 0) {
@@ -100,7 +107,7 @@ public final class SegmentWriter {
     this.endOffset = endOffset;
     this.records += records;
     this.maxTimestamp = Math.max(this.maxTimestamp, maxTimestamp);
-    if (openLength >= SegmentFormat.BLOCK_BYTES) {
+    if (openLength >= blockBytes) {
       closeBlock();
     }
   }
