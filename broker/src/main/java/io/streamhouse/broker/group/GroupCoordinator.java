@@ -1,0 +1,323 @@
+package io.streamhouse.broker.group;
+
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.group.GroupAnswer.Failed;
+import io.streamhouse.broker.lease.Ownership;
+import io.streamhouse.broker.runtime.SerialLoop;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.GroupStore;
+import io.streamhouse.metadata.GroupStore.StoredGroup;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.Leases;
+import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.RandomIds;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Coordinates the groups whose shards this agent holds.
+///
+/// It takes every shard that is free, reads it, and answers for its groups until the lease is lost
+/// or the store fails; then it tries again. Callers may be any thread; answers come on the loop
+/// given, so what follows them must not block.
+///
+/// Group `g` belongs to shard `crc32c(utf8(g)) mod 64`.
+public final class GroupCoordinator implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(GroupCoordinator.class);
+
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  private final MetadataStore metadata;
+  private final UUID incarnation;
+  private final int nodeId;
+  private final Ownership ownership;
+  private final SerialLoop loop;
+  private final Executor storeCalls;
+  private final GroupShard.Clock clock;
+  private final RandomGenerator random;
+  private final GroupLimits limits;
+  private final Slot[] slots = new Slot[Leases.SHARDS];
+
+  // Confined to the loop.
+  private boolean taking;
+  private boolean closed;
+  private @Nullable Throwable lastTrouble;
+
+  /// One shard as this agent knows it; confined to the loop.
+  private static final class Slot {
+    @Nullable GroupShard shard;
+    boolean loading;
+
+    /// The store failed: until it answers, nobody can say who coordinates.
+    boolean unavailable = true;
+  }
+
+  /// @param loop every group of this agent runs on it; never blocked
+  /// @param storeCalls runs calls that block, bounded
+  /// @param random for member ids; safe for concurrent use
+  public GroupCoordinator(
+      MetadataStore metadata,
+      UUID incarnation,
+      int nodeId,
+      Ownership ownership,
+      SerialLoop loop,
+      Executor storeCalls,
+      TimeSource time,
+      RandomGenerator random,
+      AgentConfig.Groups config) {
+    this.metadata = metadata;
+    this.incarnation = incarnation;
+    this.nodeId = nodeId;
+    this.ownership = ownership;
+    this.loop = loop;
+    this.storeCalls = storeCalls;
+    this.clock = GroupShard.Clock.of(time);
+    this.random = random;
+    this.limits = GroupLimits.of(config);
+    for (int i = 0; i < slots.length; i++) {
+      slots[i] = new Slot();
+    }
+  }
+
+  /// Begins to take shards; returns at once.
+  public void start() {
+    loop.execute(this::take);
+  }
+
+  /// The shard of a group; stable for ever.
+  public static int shardOf(String group) {
+    var crc = new CRC32C();
+    crc.update(group.getBytes(StandardCharsets.UTF_8));
+    return (int) (crc.getValue() % Leases.SHARDS);
+  }
+
+  /// Handles a request of a group. The stage never fails: refusals are [Failed].
+  public CompletableFuture<GroupAnswer> handle(String group, GroupRequest request) {
+    var answer = new CompletableFuture<GroupAnswer>();
+    run(
+        answer,
+        new Failed(GroupFailure.NOT_COORDINATOR),
+        () -> {
+          var slot = slots[shardOf(group)];
+          var shard = slot.shard;
+          if (shard == null) {
+            answer.complete(new Failed(absent(slot)));
+          } else {
+            shard.handle(group, request, answer);
+          }
+        });
+    return answer;
+  }
+
+  private GroupFailure absent(Slot slot) {
+    if (slot.loading) {
+      return GroupFailure.LOADING;
+    }
+    return slot.unavailable && !closed ? GroupFailure.NOT_AVAILABLE : GroupFailure.NOT_COORDINATOR;
+  }
+
+  /// An id for a new member, beginning with what tells people whose it is.
+  public String newMemberId(String prefix) {
+    return prefix + "-" + RandomIds.next(random);
+  }
+
+  /// The node that coordinates a group, empty if nobody does at the moment.
+  public CompletableFuture<OptionalInt> coordinatorOf(String group) {
+    var answer = new CompletableFuture<OptionalInt>();
+    run(
+        answer,
+        OptionalInt.empty(),
+        () -> {
+          int number = shardOf(group);
+          var slot = slots[number];
+          if (slot.shard != null || slot.loading) {
+            answer.complete(OptionalInt.of(nodeId));
+          } else if (slot.unavailable) {
+            answer.complete(OptionalInt.empty());
+          } else {
+            storeCall(
+                () -> {
+                  var owner = metadata.leases().shardOwner(number);
+                  // A lease of this agent's that it does not serve is one it is about to take
+                  // again.
+                  answer.complete(owner);
+                },
+                _ -> answer.complete(OptionalInt.empty()));
+          }
+        });
+    return answer;
+  }
+
+  /// The groups this agent coordinates.
+  public CompletableFuture<Listing> list() {
+    var answer = new CompletableFuture<Listing>();
+    run(
+        answer,
+        new Listing(false, List.of()),
+        () -> {
+          var groups = new ArrayList<Listed>();
+          boolean loading = false;
+          for (var slot : slots) {
+            loading |= slot.loading;
+            if (slot.shard != null) {
+              groups.addAll(slot.shard.list());
+            }
+          }
+          answer.complete(new Listing(loading, groups));
+        });
+    return answer;
+  }
+
+  /// @param loading some shards are being read: their groups are missing here
+  public record Listing(boolean loading, List<Listed> groups) {}
+
+  /// @param protocolType empty for a group that only ever committed offsets
+  public record Listed(String group, String protocolType, GroupState state) {}
+
+  private <T> void run(CompletableFuture<T> answer, T whenClosed, Runnable task) {
+    try {
+      loop.execute(task);
+    } catch (RejectedExecutionException e) {
+      answer.complete(whenClosed);
+    }
+  }
+
+  // Taking shards
+
+  private void take() {
+    if (closed || taking) {
+      return;
+    }
+    var wanted = new HashSet<Integer>();
+    for (int i = 0; i < slots.length; i++) {
+      if (slots[i].shard == null) {
+        wanted.add(i);
+      }
+    }
+    if (wanted.isEmpty()) {
+      return;
+    }
+    taking = true;
+    storeCall(
+        () -> {
+          var leases = metadata.leases().takeShards(incarnation, wanted);
+          loop.execute(() -> taken(wanted, leases));
+          for (var lease : leases) {
+            var stored = metadata.groups().load(lease);
+            loop.execute(() -> loaded(lease, stored));
+          }
+          loop.execute(() -> tookAll(null));
+        },
+        this::tookAll);
+  }
+
+  private void taken(Set<Integer> wanted, List<Lease<Integer>> leases) {
+    for (int one : wanted) {
+      slots[one].unavailable = false;
+    }
+    for (var lease : leases) {
+      slots[lease.key()].loading = true;
+    }
+  }
+
+  private void loaded(Lease<Integer> lease, List<StoredGroup> stored) {
+    var slot = slots[lease.key()];
+    slot.loading = false;
+    if (closed) {
+      return;
+    }
+    GroupStore store = metadata.groups();
+    var shard =
+        new GroupShard(
+            lease, store, storeCalls, loop, clock, ownership, limits, end -> ended(slot, end));
+    slot.shard = shard;
+    shard.begin(stored);
+  }
+
+  private void ended(Slot slot, GroupShard.End end) {
+    slot.shard = null;
+    slot.unavailable = end == GroupShard.End.STORE_UNAVAILABLE;
+    if (!closed) {
+      var _ = loop.after(RETRY, this::take);
+    }
+  }
+
+  private void tookAll(@Nullable Throwable trouble) {
+    taking = false;
+    if (trouble != null) {
+      if (lastTrouble == null) {
+        log.warn("shards of groups could not be taken; trying again", trouble);
+      }
+      for (var slot : slots) {
+        slot.unavailable |= slot.shard == null;
+        slot.loading = false;
+      }
+    }
+    lastTrouble = trouble;
+    boolean all = true;
+    for (var slot : slots) {
+      all &= slot.shard != null;
+    }
+    if (!all && !closed) {
+      var _ = loop.after(RETRY, this::take);
+    }
+  }
+
+  /// Runs `call` where it may block; what it throws goes to `onTrouble`, on the loop.
+  private void storeCall(Runnable call, java.util.function.Consumer<Throwable> onTrouble) {
+    try {
+      storeCalls.execute(() -> {
+        try {
+          call.run();
+        } catch (RuntimeException e) {
+          loop.execute(() -> onTrouble.accept(e));
+        }
+      });
+    } catch (RejectedExecutionException e) {
+      loop.execute(() -> onTrouble.accept(e));
+    }
+  }
+
+  /// Answers everything that waits, and gives the shards back. Blocks for one transaction, bounded
+  /// by the store; what was not answered was not promised.
+  @Override
+  public void close() {
+    var held = new CompletableFuture<List<Lease<Integer>>>();
+    run(
+        held,
+        List.of(),
+        () -> {
+          closed = true;
+          var leases = new ArrayList<Lease<Integer>>();
+          for (var slot : slots) {
+            if (slot.shard != null) {
+              leases.add(slot.shard.lease());
+              slot.shard.end(GroupShard.End.CLOSED);
+            }
+          }
+          held.complete(leases);
+        });
+    try {
+      metadata
+          .leases()
+          .releaseShards(held.completeOnTimeout(List.of(), 10, TimeUnit.SECONDS).join());
+    } catch (io.streamhouse.metadata.MetadataUnavailable e) {
+      log.info("shards of groups are given back with the session", e);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package io.streamhouse.broker.group;
+
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.PartitionId;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// What can be asked about one group. Member ids are empty where a member has none yet; instance
+/// ids are `group.instance.id`, null for dynamic members.
+public sealed interface GroupRequest {
+
+  /// What members ask: decided by the group's state machine alone.
+  sealed interface OfMember extends GroupRequest {}
+
+  /// @param newMemberId to use if this member is new; never used before
+  /// @param requireKnownId a new dynamic member must come back with its id (JoinGroup 4 and later)
+  /// @param canSkipAssignment the client knows `SkipAssignment` (JoinGroup 9 and later)
+  /// @param protocols what the member speaks, the preferred first
+  record Join(
+      String memberId,
+      @Nullable String instanceId,
+      String newMemberId,
+      boolean requireKnownId,
+      boolean canSkipAssignment,
+      String clientId,
+      String clientHost,
+      int sessionTimeoutMillis,
+      int rebalanceTimeoutMillis,
+      String protocolType,
+      List<Protocol> protocols,
+      String reason)
+      implements OfMember {
+
+    public Join {
+      protocols = List.copyOf(protocols);
+    }
+  }
+
+  /// @param metadata the member's subscription, for the leader to read
+  record Protocol(String name, Bytes metadata) {}
+
+  /// @param protocolType as the member believes, null if it does not say
+  /// @param assignments by member id; only the leader's count
+  record Sync(
+      String memberId,
+      @Nullable String instanceId,
+      int generation,
+      @Nullable String protocolType,
+      @Nullable String protocol,
+      Map<String, Bytes> assignments)
+      implements OfMember {}
+
+  record Heartbeat(String memberId, @Nullable String instanceId, int generation)
+      implements OfMember {}
+
+  record Leave(List<Leaver> members) implements OfMember {
+
+    public Leave {
+      members = List.copyOf(members);
+    }
+  }
+
+  /// @param memberId empty to name a static member by its instance id alone
+  record Leaver(String memberId, @Nullable String instanceId, String reason) {}
+
+  /// @param generation negative from a consumer that assigns its partitions itself
+  record Commit(
+      String memberId,
+      @Nullable String instanceId,
+      int generation,
+      Map<PartitionId, CommittedOffset> offsets)
+      implements OfMember {}
+
+  /// @param partitions empty for all the group has
+  record Fetch(Optional<Set<PartitionId>> partitions) implements GroupRequest {}
+
+  record Describe() implements GroupRequest {}
+
+  /// Removes the group with its offsets, if it has no members.
+  record Delete() implements GroupRequest {}
+
+  /// @param partitions with the name of each topic, which members may be subscribed to
+  record DeleteOffsets(Map<PartitionId, String> partitions) implements GroupRequest {}
+}

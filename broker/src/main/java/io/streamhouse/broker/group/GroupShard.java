@@ -1,0 +1,450 @@
+package io.streamhouse.broker.group;
+
+import io.streamhouse.broker.group.GroupAnswer.Failed;
+import io.streamhouse.broker.lease.Ownership;
+import io.streamhouse.broker.runtime.SerialLoop;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.GroupStore;
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.GroupStore.StoredGroup;
+import io.streamhouse.metadata.Lease;
+import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.PartitionId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The groups of one shard while this agent holds it; one object per taking, confined to its loop.
+///
+/// State runs ahead of the store: an event takes effect at once, and its answers wait until
+/// everything their group changed is stored. Writes that come while one is under way go together
+/// with the next. A write that fails or is refused ends this object: what was not yet answered was
+/// then never promised, and the next holder, which may be this agent, begins from the store.
+final class GroupShard {
+
+  private static final Logger log = LoggerFactory.getLogger(GroupShard.class);
+
+  private final Lease<Integer> lease;
+  private final GroupStore store;
+  private final Executor storeCalls;
+  private final SerialLoop loop;
+  private final Clock clock;
+  private final Ownership ownership;
+  private final GroupLimits limits;
+  private final Consumer<End> onEnd;
+  private final Map<String, Entry> groups = new HashMap<>();
+
+  /// Requests inside state machines that wait for other members. Bounded: a member waits with one.
+  private final Map<Long, CompletableFuture<GroupAnswer>> waiting = new HashMap<>();
+
+  private @Nullable Batch pending;
+  private @Nullable Batch underWay;
+  private long requests;
+  private boolean ended;
+
+  /// Why a shard was given up.
+  enum End {
+    FENCED,
+    STORE_UNAVAILABLE,
+    CLOSED
+  }
+
+  /// Monotonic time from zero, so that deadlines can be compared.
+  record Clock(TimeSource time, long originNanos) {
+    static Clock of(TimeSource time) {
+      return new Clock(time, time.nanos());
+    }
+
+    Now now() {
+      return new Now(time.nanos() - originNanos, time.wallMillis());
+    }
+  }
+
+  private static final class Entry {
+    final String name;
+    final ClassicGroup group;
+    final Map<PartitionId, CommittedOffset> offsets;
+    SerialLoop.@Nullable Cancellation timer;
+    long wakeAtNanos;
+
+    Entry(String name, ClassicGroup group, Map<PartitionId, CommittedOffset> offsets) {
+      this.name = name;
+      this.group = group;
+      this.offsets = offsets;
+    }
+  }
+
+  /// Changes that go to the store together, and the answers that wait for them.
+  private static final class Batch {
+    final Map<String, Change> changes = new LinkedHashMap<>();
+    final List<Held> answers = new ArrayList<>();
+  }
+
+  /// What one batch does to one group, in this order.
+  private static final class Change {
+    boolean delete;
+    @Nullable StoredClassicGroup state;
+    final Map<PartitionId, CommittedOffset> commits = new TreeMap<>();
+    final Set<PartitionId> deletions = new java.util.TreeSet<>();
+  }
+
+  private record Held(CompletableFuture<GroupAnswer> future, GroupAnswer answer) {}
+
+  /// @param onEnd told once, on the loop, when this object is of no more use
+  GroupShard(
+      Lease<Integer> lease,
+      GroupStore store,
+      Executor storeCalls,
+      SerialLoop loop,
+      Clock clock,
+      Ownership ownership,
+      GroupLimits limits,
+      Consumer<End> onEnd) {
+    this.lease = lease;
+    this.store = store;
+    this.storeCalls = storeCalls;
+    this.loop = loop;
+    this.clock = clock;
+    this.ownership = ownership;
+    this.limits = limits;
+    this.onEnd = onEnd;
+  }
+
+  Lease<Integer> lease() {
+    return lease;
+  }
+
+  /// Begins from what is stored, once, before anything is asked. A group whose state cannot be read
+  /// begins anew, with its offsets.
+  void begin(List<StoredGroup> stored) {
+    var now = clock.now();
+    for (var one : stored) {
+      var entry = new Entry(one.group(), read(one, now), new TreeMap<>(one.offsets()));
+      groups.put(one.group(), entry);
+      run(entry, entry.group.pass(now));
+    }
+  }
+
+  private ClassicGroup read(StoredGroup stored, Now now) {
+    if (!stored.state().hasRemaining()) {
+      return new ClassicGroup(limits, now);
+    }
+    try {
+      return ClassicGroup.restore(limits, StoredClassicGroup.decode(stored.state()), now);
+    } catch (IllegalArgumentException e) {
+      log.error("group state is unreadable; its members join anew group={}", stored.group(), e);
+      return new ClassicGroup(limits, now);
+    }
+  }
+
+  /// Handles a request; the answer comes on the loop.
+  void handle(String name, GroupRequest request, CompletableFuture<GroupAnswer> answer) {
+    if (ended || !ownership.holds()) {
+      answer.complete(new Failed(GroupFailure.NOT_COORDINATOR));
+      return;
+    }
+    switch (request) {
+      case GroupRequest.OfMember ofMember -> member(name, ofMember, answer);
+      case GroupRequest.Fetch fetch -> reply(name, answer, fetch(groups.get(name), fetch));
+      case GroupRequest.Describe _ -> {
+        var entry = groups.get(name);
+        reply(
+            name,
+            answer,
+            entry == null ? new Failed(GroupFailure.GROUP_NOT_FOUND) : entry.group.describe());
+      }
+      case GroupRequest.Delete _ -> reply(name, answer, delete(name));
+      case GroupRequest.DeleteOffsets delete -> reply(name, answer, deleteOffsets(name, delete));
+    }
+    flush();
+  }
+
+  private void member(
+      String name, GroupRequest.OfMember request, CompletableFuture<GroupAnswer> answer) {
+    var entry = groups.get(name);
+    var now = clock.now();
+    if (entry == null) {
+      var refusal = withoutGroup(request);
+      if (refusal != null) {
+        reply(name, answer, refusal);
+        return;
+      }
+      entry = new Entry(name, new ClassicGroup(limits, now), new TreeMap<>());
+      groups.put(name, entry);
+    }
+    long id = requests++;
+    waiting.put(id, answer);
+    run(entry, entry.group.handle(id, request, now));
+    forgetIfUnused(entry);
+  }
+
+  private void forgetIfUnused(Entry entry) {
+    if (entry.group.unused() && entry.offsets.isEmpty()) {
+      stopTimer(entry);
+      groups.remove(entry.name);
+    }
+  }
+
+  /// The refusal where there is no such group, or null where the request makes one.
+  private @Nullable GroupAnswer withoutGroup(GroupRequest.OfMember request) {
+    boolean makesOne =
+        switch (request) {
+          case GroupRequest.Join join -> join.memberId().isEmpty();
+          case GroupRequest.Commit commit -> commit.generation() < 0;
+          case GroupRequest.Sync _, GroupRequest.Heartbeat _, GroupRequest.Leave _ -> false;
+        };
+    if (makesOne) {
+      return groups.size() < limits.maxGroups() ? null : new Failed(GroupFailure.NOT_AVAILABLE);
+    }
+    return switch (request) {
+      case GroupRequest.Join join -> new Failed(GroupFailure.UNKNOWN_MEMBER, join.memberId());
+      case GroupRequest.Commit _ -> new Failed(GroupFailure.GROUP_NOT_FOUND);
+      case GroupRequest.Sync _, GroupRequest.Heartbeat _, GroupRequest.Leave _ ->
+          new Failed(GroupFailure.UNKNOWN_MEMBER);
+    };
+  }
+
+  private static GroupAnswer fetch(@Nullable Entry entry, GroupRequest.Fetch fetch) {
+    if (entry == null) {
+      return new GroupAnswer.Fetched(Map.of());
+    }
+    var offsets = new TreeMap<>(entry.offsets);
+    fetch.partitions().ifPresent(offsets.keySet()::retainAll);
+    return new GroupAnswer.Fetched(offsets);
+  }
+
+  private GroupAnswer delete(String name) {
+    var entry = groups.get(name);
+    if (entry == null) {
+      return new Failed(GroupFailure.GROUP_NOT_FOUND);
+    }
+    if (entry.group.state() != GroupState.EMPTY) {
+      return new Failed(GroupFailure.GROUP_NOT_EMPTY);
+    }
+    stopTimer(entry);
+    groups.remove(name);
+    var change = change(name);
+    change.delete = true;
+    change.state = null;
+    change.commits.clear();
+    change.deletions.clear();
+    return new GroupAnswer.Deleted();
+  }
+
+  private GroupAnswer deleteOffsets(String name, GroupRequest.DeleteOffsets request) {
+    var entry = groups.get(name);
+    if (entry == null) {
+      return new Failed(GroupFailure.GROUP_NOT_FOUND);
+    }
+    Set<String> read = Set.of();
+    if (entry.group.state() != GroupState.EMPTY) {
+      if (!entry.group.protocolType().equals(Subscriptions.PROTOCOL_TYPE)) {
+        return new Failed(GroupFailure.GROUP_NOT_EMPTY);
+      }
+      var topics = Subscriptions.topics(entry.group.subscriptions());
+      if (topics.isEmpty()) {
+        return new Failed(GroupFailure.GROUP_NOT_EMPTY);
+      }
+      read = topics.get();
+    }
+    var kept = new java.util.TreeSet<PartitionId>();
+    for (var one : request.partitions().entrySet()) {
+      if (read.contains(one.getValue())) {
+        kept.add(one.getKey());
+      } else if (entry.offsets.remove(one.getKey()) != null) {
+        var change = change(name);
+        change.commits.remove(one.getKey());
+        change.deletions.add(one.getKey());
+      }
+    }
+    return new GroupAnswer.OffsetsDeleted(kept);
+  }
+
+  /// All groups, as far as they are known to be stored.
+  List<GroupCoordinator.Listed> list() {
+    return groups.values().stream()
+        .map(one ->
+            new GroupCoordinator.Listed(one.name, one.group.protocolType(), one.group.state()))
+        .toList();
+  }
+
+  private void run(Entry entry, List<GroupEffect> effects) {
+    for (var effect : effects) {
+      switch (effect) {
+        case GroupEffect.Save _ -> change(entry.name).state = entry.group.stored();
+        case GroupEffect.Commit(var offsets) -> {
+          if (!offsets.isEmpty()) {
+            var change = change(entry.name);
+            change.commits.putAll(offsets);
+            change.deletions.removeAll(offsets.keySet());
+            entry.offsets.putAll(offsets);
+          }
+        }
+        case GroupEffect.Answer(long request, var answer) -> {
+          var future = waiting.remove(request);
+          if (future != null) {
+            reply(entry.name, future, answer);
+          }
+        }
+        case GroupEffect.WakeAt(long nanos) -> wake(entry, nanos);
+      }
+    }
+  }
+
+  private void wake(Entry entry, long nanos) {
+    if (entry.timer != null) {
+      if (entry.wakeAtNanos <= nanos) {
+        return;
+      }
+      entry.timer.cancel();
+    }
+    entry.wakeAtNanos = nanos;
+    var delay = Duration.ofNanos(Math.max(0, nanos - clock.now().nanos()));
+    entry.timer = loop.after(delay, () -> pass(entry));
+  }
+
+  private void pass(Entry entry) {
+    if (ended || groups.get(entry.name) != entry) {
+      return;
+    }
+    entry.timer = null;
+    run(entry, entry.group.pass(clock.now()));
+    forgetIfUnused(entry);
+    flush();
+  }
+
+  private static void stopTimer(Entry entry) {
+    if (entry.timer != null) {
+      entry.timer.cancel();
+      entry.timer = null;
+    }
+  }
+
+  // Storing
+
+  private Change change(String group) {
+    if (pending == null) {
+      pending = new Batch();
+    }
+    return pending.changes.computeIfAbsent(group, _ -> new Change());
+  }
+
+  private void reply(String group, CompletableFuture<GroupAnswer> future, GroupAnswer answer) {
+    var held = new Held(future, answer);
+    if (pending != null && pending.changes.containsKey(group)) {
+      pending.answers.add(held);
+    } else if (underWay != null && underWay.changes.containsKey(group)) {
+      underWay.answers.add(held);
+    } else {
+      future.complete(answer);
+    }
+  }
+
+  private void flush() {
+    if (underWay != null || pending == null || ended) {
+      return;
+    }
+    var batch = pending;
+    underWay = batch;
+    pending = null;
+    // From here on only the batch's answers grow; its changes are read-only, also by this loop.
+    var changes = batch.changes;
+    try {
+      storeCalls.execute(() -> {
+        var end = write(changes);
+        loop.execute(() -> written(batch, end));
+      });
+    } catch (RejectedExecutionException e) {
+      loop.execute(() -> written(batch, End.STORE_UNAVAILABLE));
+    }
+  }
+
+  /// Runs where blocking is allowed.
+  ///
+  /// @return null if all is stored
+  private @Nullable End write(Map<String, Change> changes) {
+    try {
+      for (var one : changes.entrySet()) {
+        if (!write(one.getKey(), one.getValue())) {
+          return End.FENCED;
+        }
+      }
+      return null;
+    } catch (MetadataUnavailable e) {
+      log.warn("groups could not be stored shard={}", lease.key(), e);
+      return End.STORE_UNAVAILABLE;
+    } catch (RuntimeException e) {
+      log.error("groups could not be stored shard={}", lease.key(), e);
+      return End.STORE_UNAVAILABLE;
+    }
+  }
+
+  private boolean write(String group, Change change) {
+    if (change.delete && !store.deleteGroup(lease, group)) {
+      return false;
+    }
+    var state = change.state;
+    if (state != null && !store.save(lease, group, state.encode())) {
+      return false;
+    }
+    if (!change.commits.isEmpty() && !store.commitOffsets(lease, group, change.commits)) {
+      return false;
+    }
+    return change.deletions.isEmpty()
+        || store.deleteOffsets(lease, group, List.copyOf(change.deletions));
+  }
+
+  private void written(Batch batch, @Nullable End failed) {
+    if (ended) {
+      return;
+    }
+    if (failed != null) {
+      end(failed);
+      return;
+    }
+    underWay = null;
+    boolean holds = ownership.holds();
+    for (var held : batch.answers) {
+      held.future.complete(holds ? held.answer : new Failed(GroupFailure.NOT_COORDINATOR));
+    }
+    flush();
+  }
+
+  /// Gives everything up: what waits is told to look for the coordinator again.
+  void end(End reason) {
+    if (ended) {
+      return;
+    }
+    ended = true;
+    groups.values().forEach(GroupShard::stopTimer);
+    var failure =
+        new Failed(
+            reason == End.STORE_UNAVAILABLE
+                ? GroupFailure.NOT_AVAILABLE
+                : GroupFailure.NOT_COORDINATOR);
+    var unanswered = new ArrayList<>(waiting.values());
+    for (var batch : new @Nullable Batch[] {underWay, pending}) {
+      if (batch != null) {
+        batch.answers.forEach(held -> unanswered.add(held.future));
+      }
+    }
+    groups.clear();
+    waiting.clear();
+    underWay = null;
+    pending = null;
+    unanswered.forEach(future -> future.complete(failure));
+    onEnd.accept(reason);
+  }
+}
