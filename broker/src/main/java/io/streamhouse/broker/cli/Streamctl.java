@@ -4,6 +4,7 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.errors.TimeoutException;
 import picocli.CommandLine;
@@ -64,7 +65,7 @@ public final class Streamctl {
     if (cause instanceof TimeoutException) {
       return "no answer in time; is an agent running there? (" + message + ")";
     }
-    return message;
+    return cause instanceof NoSuchFileException ? "no such file: " + message : message;
   }
 
   static final class Version implements IVersionProvider {

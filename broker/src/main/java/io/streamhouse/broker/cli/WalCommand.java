@@ -45,10 +45,16 @@ final class WalCommand {
       // What the header says of itself; the reader checks the rest of it.
       var walId = new UUID(content.getLong(8), content.getLong(16));
       long sequence = content.getLong(24);
-      out.println("%s: log %s, file %d".formatted(file, walId, sequence));
       var end =
           new WalFileReader(file.toString(), sequence, content)
               .scan(walId, true, new Printer(marks));
+      if (end.end() < WalFormat.HEADER_BYTES) {
+        throw new IOException(
+            file
+                + ": no valid header; it was being made when its agent ended, or is something"
+                + " else");
+      }
+      out.println("%s: log %s, file %d".formatted(file, walId, sequence));
       out.println(end.sealed() ? "sealed at " + end.end() : "ends at " + end.end());
     }
     return ExitCode.OK;
