@@ -66,7 +66,6 @@ public final class SqliteMetadata implements MetadataStore {
   private static int version(Path file) throws SQLException {
     try (var connection = SqliteTransactions.file(url(file)).open(true)) {
       var version = Schema.versionOf(connection);
-      connection.rollback();
       if (version > Schema.VERSION) {
         throw new IllegalStateException(
             "%s has schema version %d; this program knows versions up to %d"

@@ -42,7 +42,8 @@ final class SqliteTransactions implements Transactions {
     this.connections = connections;
   }
 
-  /// Opens connections to one database; the seam where tests make them fail.
+  /// Opens connections to one database, outside any transaction; the seam where tests make them
+  /// fail.
   interface Connections {
     Connection open(boolean writer) throws SQLException;
   }
@@ -57,16 +58,13 @@ final class SqliteTransactions implements Transactions {
       config.setTransactionMode(
           writer ? SQLiteConfig.TransactionMode.IMMEDIATE : SQLiteConfig.TransactionMode.DEFERRED);
       var connection = DriverManager.getConnection(url, config.toProperties());
-      try {
-        if (!writer) {
-          try (var statement = connection.createStatement()) {
-            statement.execute("PRAGMA query_only = ON");
-          }
+      if (!writer) {
+        try (var statement = connection.createStatement()) {
+          statement.execute("PRAGMA query_only = ON");
+        } catch (SQLException e) {
+          connection.close();
+          throw e;
         }
-        connection.setAutoCommit(false);
-      } catch (SQLException e) {
-        connection.close();
-        throw e;
       }
       return connection;
     };
@@ -115,8 +113,11 @@ final class SqliteTransactions implements Transactions {
         var connection = borrow(name);
         var whole = false;
         try {
+          connection.setAutoCommit(false);
           var answer = body.apply(DSL.using(connection, Dialect.SQLITE.jooq, SETTINGS));
-          connection.commit();
+          // Commits. The driver's commit() would begin the next transaction at once, and so lock
+          // the file against every other process while nothing is done.
+          connection.setAutoCommit(true);
           whole = true;
           return answer;
         } catch (SQLException | DataAccessException e) {

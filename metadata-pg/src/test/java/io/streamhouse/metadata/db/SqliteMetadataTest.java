@@ -1,17 +1,162 @@
 package io.streamhouse.metadata.db;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataStoreContract;
+import io.streamhouse.metadata.MetadataUnavailable;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SqliteMetadataTest extends MetadataStoreContract {
 
   @TempDir Path directory;
 
+  private Path file() {
+    return directory.resolve("metadata.db");
+  }
+
   @Override
   protected MetadataStore open() {
-    return SqliteMetadata.open(directory.resolve("metadata.db"), new Random(42));
+    return SqliteMetadata.open(file(), new Random(42));
+  }
+
+  @Test
+  void everyCommitIsSynced() throws Exception {
+    for (var writer : new boolean[] {true, false}) {
+      try (var connection = SqliteTransactions.file("jdbc:sqlite:" + file()).open(writer)) {
+        assertThat(pragma(connection, "journal_mode")).isEqualTo("wal");
+        assertThat(pragma(connection, "synchronous")).isEqualTo("2");
+        assertThat(pragma(connection, "query_only")).isEqualTo(writer ? "0" : "1");
+      }
+    }
+  }
+
+  private static String pragma(Connection connection, String name) throws SQLException {
+    try (var statement = connection.createStatement();
+        var row = statement.executeQuery("PRAGMA " + name)) {
+      assertThat(row.next()).isTrue();
+      return row.getString(1);
+    }
+  }
+
+  /// What a process killed at this moment leaves: the files as they are, nothing closed.
+  private MetadataStore afterKill() throws IOException {
+    var copy = Files.createDirectory(directory.resolve("copy"));
+    try (var files = Files.list(directory)) {
+      for (var source : files.filter(Files::isRegularFile).toList()) {
+        Files.copy(source, copy.resolve(source.getFileName()));
+      }
+    }
+    return SqliteMetadata.open(copy.resolve("metadata.db"), new Random(43));
+  }
+
+  @Test
+  void aKillAndARestartKeepEverything() throws Exception {
+    var agent = agent(1);
+    var topic = topic("orders", 3);
+    store.topics().alterConfigs(topic.id(), Map.of("a", "b"), List.of());
+    var grant = take(agent, partition(topic, 1));
+    try (var killed = afterKill()) {
+      assertSame(killed, topic.id());
+    }
+    var image = store.topics().image();
+    var cluster = store.clusterId();
+    store.close();
+    store = open();
+    assertThat(store.clusterId()).isEqualTo(cluster);
+    assertThat(store.topics().image()).isEqualTo(image);
+    var again = agent(1, agent.walId());
+    var retaken = take(again, partition(topic, 1));
+    assertThat(retaken.lease().epoch()).isEqualTo(grant.lease().epoch() + 1);
+    assertThat(retaken.tail()).isEqualTo(grant.tail());
+  }
+
+  private void assertSame(MetadataStore other, UUID topicId) {
+    assertThat(other.clusterId()).isEqualTo(store.clusterId());
+    assertThat(other.topics().image()).isEqualTo(store.topics().image());
+    assertThat(other.topics().image().topics()).extracting(t -> t.id()).containsExactly(topicId);
+  }
+
+  @Test
+  void theVersionAskedForIsTheNewestMigration() throws Exception {
+    try (var connection = SqliteTransactions.file("jdbc:sqlite:" + file()).open(true)) {
+      assertThat(Schema.versionOf(connection)).isEqualTo(Schema.VERSION);
+    }
+  }
+
+  @Test
+  void aDatabaseOfANewerProgramIsRefused() throws Exception {
+    store.close();
+    try (var connection = DriverManager.getConnection("jdbc:sqlite:" + file());
+        var statement = connection.createStatement()) {
+      statement.execute("update flyway_schema_history set version = '1000'");
+    }
+    assertThatThrownBy(this::open)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("1000");
+  }
+
+  @Test
+  void aFileThatIsNoDatabaseIsNamed() throws Exception {
+    var other = directory.resolve("other.db");
+    Files.writeString(other, "not a database, but long enough to look like a file".repeat(50));
+    assertThatThrownBy(() -> SqliteMetadata.open(other, new Random(1)))
+        .isInstanceOf(MetadataUnavailable.class)
+        .hasMessageContaining("other.db");
+    assertThatThrownBy(
+            () -> SqliteMetadata.open(directory.resolve("absent/metadata.db"), new Random(1)))
+        .isInstanceOf(MetadataUnavailable.class);
+  }
+
+  @Test
+  void aClosedStoreIsUnavailable() {
+    store.close();
+    assertThatThrownBy(() -> store.topics().changes()).isInstanceOf(MetadataUnavailable.class);
+    store.close();
+  }
+
+  @Test
+  void peopleSeeWhoHoldsWhat() throws Exception {
+    var agent = agent(7);
+    take(agent, partition(topic("orders", 2), 1));
+    try (var connection = SqliteTransactions.file("jdbc:sqlite:" + file()).open(false);
+        var statement = connection.createStatement();
+        var row = statement.executeQuery("select * from partition_leases")) {
+      assertThat(row.next()).isTrue();
+      assertThat(row.getString("topic")).isEqualTo("orders");
+      assertThat(row.getInt("partition")).isEqualTo(1);
+      assertThat(row.getInt("agent_id")).isEqualTo(7);
+      assertThat(row.getInt("lease_epoch")).isZero();
+      assertThat(row.getString("expires_at")).matches("\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d");
+      assertThat(row.next()).isFalse();
+    }
+  }
+
+  @Test
+  void readsGoOnWhileAWriterWorks() throws Exception {
+    var topic = topic("orders", 1);
+    try (var connection = SqliteTransactions.file("jdbc:sqlite:" + file()).open(true);
+        var statement = connection.createStatement()) {
+      connection.setAutoCommit(false);
+      statement.execute("update counters set counter = counter + 1000 where name = 'changes'");
+      assertThat(store.topics().image().topics()).containsExactly(topic);
+      assertThat(store.topics().changes()).isLessThan(1000);
+      connection.rollback();
+    }
+    assertThat(store.topics().alterConfigs(topic.id(), Map.of("a", "b"), List.of()))
+        .isNotEqualTo(Optional.empty());
   }
 }
