@@ -74,12 +74,16 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
     }
     if (body.validateOnly()) {
       for (var topic : wanted) {
-        answers.put(topic.name(), topic.created(configs, image, Uuid.ZERO_UUID));
+        answers.put(topic.name(), created(topic, Uuid.ZERO_UUID, image, request.version()));
       }
       return CompletableFuture.completedFuture(Reply.of(answer(body, answers)));
     }
     return Batch.run(
-            wanted, Duration.ofMillis(body.timeoutMs()), timers, this::create, this::refused)
+            wanted,
+            Duration.ofMillis(body.timeoutMs()),
+            timers,
+            topic -> create(topic, request.version()),
+            this::refused)
         .thenApply(created -> {
           created.forEach(topic -> answers.put(topic.name(), topic));
           return Reply.of(answer(body, answers));
@@ -138,29 +142,7 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
   private record Refused(Refusal why) implements Checked {}
 
   private record Wanted(String name, int partitions, short replication, Map<String, String> configs)
-      implements Checked {
-
-    CreatableTopicResult created(ConfigRules rules, Image image, Uuid id) {
-      var result =
-          new CreatableTopicResult()
-              .setName(name)
-              .setTopicId(id)
-              .setNumPartitions(partitions)
-              .setReplicationFactor(replication);
-      for (var config : rules.topic(image, configs)) {
-        result
-            .configs()
-            .add(
-                new CreatableTopicConfigs()
-                    .setName(config.name())
-                    .setValue(config.value())
-                    .setReadOnly(config.readOnly())
-                    .setConfigSource(config.source().code())
-                    .setIsSensitive(config.sensitive()));
-      }
-      return result;
-    }
-  }
+      implements Checked {}
 
   /// Kafka's checks in Kafka's order: the first that fails is the one told.
   private Checked check(Image image, TopicNames names, CreatableTopic topic) {
@@ -253,13 +235,37 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
     return new Wanted(topic.name(), partitions.size(), assignments.replication(), set);
   }
 
-  private CompletableFuture<CreatableTopicResult> create(Wanted wanted) {
+  private CreatableTopicResult created(Wanted wanted, Uuid id, Image image, short version) {
+    var result =
+        new CreatableTopicResult()
+            .setName(wanted.name())
+            .setTopicId(id)
+            .setNumPartitions(wanted.partitions())
+            .setReplicationFactor(wanted.replication());
+    if (version < 5) {
+      return result;
+    }
+    for (var config : configs.topic(image, wanted.configs())) {
+      result
+          .configs()
+          .add(
+              new CreatableTopicConfigs()
+                  .setName(config.name())
+                  .setValue(config.value())
+                  .setReadOnly(config.readOnly())
+                  .setConfigSource(config.source().code())
+                  .setIsSensitive(config.sensitive()));
+    }
+    return result;
+  }
+
+  private CompletableFuture<CreatableTopicResult> create(Wanted wanted, short version) {
     return catalog
         .create(wanted.name(), wanted.partitions(), wanted.configs())
         .thenApply(outcome ->
             switch (outcome) {
               case CreateTopic.Created(Topic topic) ->
-                  wanted.created(configs, catalog.image(), TopicIds.toWire(topic.id()));
+                  created(wanted, TopicIds.toWire(topic.id()), catalog.image(), version);
               case CreateTopic.Exists _ -> result(wanted.name(), exists(wanted.name()));
             });
   }

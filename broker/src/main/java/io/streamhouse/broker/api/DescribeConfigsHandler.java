@@ -32,6 +32,10 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
   /// The source of a logger's level, as the wire has it.
   private static final byte LOGGER = 6;
 
+  /// The most resources one request may ask for: the answer has some forty entries for each, all in
+  /// memory at once, and names can repeat.
+  static final int MOST_RESOURCES = 10_000;
+
   private final Catalog catalog;
   private final ConfigRules rules;
   private final Loggers loggers;
@@ -56,6 +60,9 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
 
   private ApiMessage answer(Request<DescribeConfigsRequestData> request) {
     var body = request.body();
+    if (body.resources().size() > MOST_RESOURCES) {
+      return failure(request, Errors.INVALID_REQUEST);
+    }
     var image = catalog.image();
     var response = new DescribeConfigsResponseData();
     for (var resource : body.resources()) {
@@ -67,19 +74,12 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
           new DescribeConfigsResult()
               .setResourceType(resource.resourceType())
               .setResourceName(resource.resourceName());
-      switch (find(image, resource, body)) {
+      switch (find(image, resource, new Wish(body, resource))) {
         case Missing(Refusal why) ->
             result
                 .setErrorCode(why.error().code())
                 .setErrorMessage(why.message() == null ? "" : why.message());
-        case Found(List<DescribeConfigsResourceResult> configs) -> {
-          var wanted = wanted(resource);
-          for (var config : configs) {
-            if (wanted.isEmpty() || wanted.contains(config.name())) {
-              result.configs().add(config);
-            }
-          }
-        }
+        case Found(List<DescribeConfigsResourceResult> configs) -> result.setConfigs(configs);
       }
       response.results().add(result);
     }
@@ -92,13 +92,12 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
 
   private record Missing(Refusal why) implements Lookup {}
 
-  private Lookup find(
-      Image image, DescribeConfigsResource resource, DescribeConfigsRequestData body) {
+  private Lookup find(Image image, DescribeConfigsResource resource, Wish wish) {
     String name = resource.resourceName();
     return switch (ConfigResource.Type.forId(resource.resourceType())) {
-      case TOPIC -> topic(image, name, body);
-      case BROKER -> agent(image, name, body);
-      case BROKER_LOGGER -> loggers(name);
+      case TOPIC -> topic(image, name, wish);
+      case BROKER -> agent(image, name, wish);
+      case BROKER_LOGGER -> loggers(name, wish);
       case CLIENT_METRICS, GROUP, UNKNOWN ->
           new Missing(
               Refusal.invalid(
@@ -107,7 +106,7 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     };
   }
 
-  private Lookup topic(Image image, String name, DescribeConfigsRequestData body) {
+  private Lookup topic(Image image, String name, Wish wish) {
     var malformed = TopicNames.malformed(name);
     if (malformed != null) {
       return new Missing(malformed);
@@ -115,15 +114,15 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     var topic = image.topic(name);
     return topic == null
         ? new Missing(new Refusal(Errors.UNKNOWN_TOPIC_OR_PARTITION, null))
-        : new Found(entries(rules.topic(image, topic.configs()), body));
+        : new Found(wish.of(rules.topic(image, topic.configs())));
   }
 
-  private Lookup agent(Image image, String name, DescribeConfigsRequestData body) {
+  private Lookup agent(Image image, String name, Wish wish) {
     if (name.isEmpty()) {
-      return new Found(entries(alteredForAll(image), body));
+      return new Found(wish.of(alteredForAll(image)));
     }
     var wrong = notThisNode(name, " or empty string,");
-    return wrong != null ? new Missing(wrong) : new Found(entries(rules.agent(image), body));
+    return wrong != null ? new Missing(wrong) : new Found(wish.of(rules.agent(image)));
   }
 
   /// What was altered for all agents, and nothing else.
@@ -148,7 +147,7 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     return altered;
   }
 
-  private Lookup loggers(String name) {
+  private Lookup loggers(String name, Wish wish) {
     if (name.isEmpty()) {
       return new Missing(Refusal.invalid("Broker id must not be empty"));
     }
@@ -157,14 +156,15 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
       return new Missing(wrong);
     }
     var levels = new ArrayList<DescribeConfigsResourceResult>();
-    loggers
-        .levels()
-        .forEach((logger, level) ->
-            levels.add(
-                new DescribeConfigsResourceResult()
-                    .setName(logger)
-                    .setValue(level)
-                    .setConfigSource(LOGGER)));
+    for (var level : loggers.levels().entrySet()) {
+      if (wish.names(level.getKey())) {
+        levels.add(
+            new DescribeConfigsResourceResult()
+                .setName(level.getKey())
+                .setValue(level.getValue())
+                .setConfigSource(LOGGER));
+      }
+    }
     return new Found(levels);
   }
 
@@ -179,41 +179,56 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
     }
   }
 
-  /// The configs asked for; empty for all.
-  private static Set<String> wanted(DescribeConfigsResource resource) {
-    return resource.configurationKeys() == null
-        ? Set.of()
-        : new HashSet<>(resource.configurationKeys());
-  }
+  /// What a request wants to know of one resource.
+  private record Wish(Set<String> names, boolean synonyms, boolean documentation) {
 
-  private static List<DescribeConfigsResourceResult> entries(
-      List<DescribedConfig> configs, DescribeConfigsRequestData body) {
-    return configs.stream().map(config -> entry(config, body)).toList();
-  }
-
-  private static DescribeConfigsResourceResult entry(
-      DescribedConfig config, DescribeConfigsRequestData body) {
-    var entry =
-        new DescribeConfigsResourceResult()
-            .setName(config.name())
-            .setValue(config.value())
-            .setReadOnly(config.readOnly())
-            .setIsSensitive(config.sensitive())
-            .setConfigSource(config.source().code())
-            .setConfigType(config.type().code())
-            .setDocumentation(body.includeDocumentation() ? config.documentation() : null);
-    if (body.includeSynonyms()) {
-      for (var synonym : config.synonyms()) {
-        entry
-            .synonyms()
-            .add(
-                new DescribeConfigsSynonym()
-                    .setName(synonym.name())
-                    .setValue(synonym.value())
-                    .setSource(synonym.source().code()));
-      }
+    Wish(DescribeConfigsRequestData request, DescribeConfigsResource resource) {
+      this(
+          resource.configurationKeys() == null
+              ? Set.of()
+              : new HashSet<>(resource.configurationKeys()),
+          request.includeSynonyms(),
+          request.includeDocumentation());
     }
-    return entry;
+
+    /// No names means all.
+    boolean names(String config) {
+      return names.isEmpty() || names.contains(config);
+    }
+
+    List<DescribeConfigsResourceResult> of(List<DescribedConfig> configs) {
+      var entries = new ArrayList<DescribeConfigsResourceResult>();
+      for (var config : configs) {
+        if (names(config.name())) {
+          entries.add(entry(config));
+        }
+      }
+      return entries;
+    }
+
+    private DescribeConfigsResourceResult entry(DescribedConfig config) {
+      var entry =
+          new DescribeConfigsResourceResult()
+              .setName(config.name())
+              .setValue(config.value())
+              .setReadOnly(config.readOnly())
+              .setIsSensitive(config.sensitive())
+              .setConfigSource(config.source().code())
+              .setConfigType(config.type().code())
+              .setDocumentation(documentation ? config.documentation() : null);
+      if (synonyms) {
+        for (var synonym : config.synonyms()) {
+          entry
+              .synonyms()
+              .add(
+                  new DescribeConfigsSynonym()
+                      .setName(synonym.name())
+                      .setValue(synonym.value())
+                      .setSource(synonym.source().code()));
+        }
+      }
+      return entry;
+    }
   }
 
   @Override
