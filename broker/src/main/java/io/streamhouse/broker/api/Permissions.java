@@ -30,6 +30,14 @@ final class Permissions {
           AclOperation.ALTER,
           AclOperation.DESCRIBE);
 
+  static final int ON_GROUP =
+      bits(
+          AclOperation.READ,
+          AclOperation.DESCRIBE,
+          AclOperation.DELETE,
+          AclOperation.DESCRIBE_CONFIGS,
+          AclOperation.ALTER_CONFIGS);
+
   private Permissions() {}
 
   private static int bits(AclOperation... operations) {
