@@ -98,7 +98,8 @@ CREATE TABLE partition_epochs (
 ) ${by_key};
 
 -- Committed ranges, contiguous per partition. Keyed by the end, because a read asks for the first
--- segment that ends after an offset.
+-- segment that ends after an offset. No second index: merging keeps a partition's rows few enough
+-- for a look through them by timestamp, and every flush would pay for it.
 CREATE TABLE segments (
   topic_id ${uuid} NOT NULL,
   partition INT NOT NULL,
@@ -113,8 +114,6 @@ CREATE TABLE segments (
   PRIMARY KEY (topic_id, partition, end_offset),
   CHECK (0 <= base_offset AND base_offset < end_offset)
 ) ${by_key};
-CREATE INDEX segments_max_timestamp ON segments (topic_id, partition, max_timestamp);
-CREATE INDEX segments_object ON segments (object_id);
 
 -- pending: registered, perhaps being uploaded. committed: segments refer to it. abandoned: to be
 -- deleted. segments counts the rows that refer to it; at none it is abandoned.

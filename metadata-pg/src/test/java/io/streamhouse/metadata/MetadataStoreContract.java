@@ -1176,7 +1176,9 @@ public abstract class MetadataStoreContract {
   void anyTextNamesAGroup() {
     var topic = topic("orders", 1);
     var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();
-    var names = List.of("", "Zoë", "zoë", "a b\tc\n", "'; drop table groups; --", "\uD83D\uDE80");
+    var names =
+        List.of(
+            "", "Zoë", "zoë", "a b\tc\n", "nul\0nul", "'; drop table groups; --", "\uD83D\uDE80");
     for (var name : names) {
       assertThat(store.groups().save(shard, name, bytes(name))).isTrue();
       assertThat(

@@ -105,7 +105,7 @@ final class DatabaseCatalog implements TopicCatalog {
     tx.select(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION, AGENTS.INCARNATION, PARTITIONS.LEASE_EPOCH)
         .from(PARTITIONS)
         .join(AGENTS)
-        .on(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION).and(AGENTS.STATE.eq("live")))
+        .on(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION).and(DatabaseLeases.LIVE))
         .orderBy(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION)
         .forEach(row ->
             owners.put(
@@ -118,13 +118,15 @@ final class DatabaseCatalog implements TopicCatalog {
     var listeners = new HashMap<UUID, Map<String, String>>();
     tx.select(AGENT_LISTENERS.INCARNATION, AGENT_LISTENERS.NAME, AGENT_LISTENERS.ADDRESS)
         .from(AGENT_LISTENERS)
+        .join(AGENTS)
+        .on(AGENTS.INCARNATION.eq(AGENT_LISTENERS.INCARNATION).and(DatabaseLeases.LIVE))
         .forEach(row ->
             listeners
                 .computeIfAbsent(row.value1(), _ -> new TreeMap<>())
                 .put(row.value2(), row.value3()));
     return tx.select(AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.RACK)
         .from(AGENTS)
-        .where(AGENTS.STATE.eq("live"))
+        .where(DatabaseLeases.LIVE)
         .orderBy(AGENTS.NODE_ID)
         .fetch(row ->
             new LiveAgent(

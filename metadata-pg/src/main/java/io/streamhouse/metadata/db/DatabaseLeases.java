@@ -6,6 +6,7 @@ import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
 import static org.jooq.impl.DSL.currentLocalDateTime;
 import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.param;
 import static org.jooq.impl.DSL.selectOne;
@@ -57,6 +58,10 @@ final class DatabaseLeases implements Leases {
           .and(PARTITIONS.INCARNATION.eq(INCARNATION))
           .and(PARTITIONS.LEASE_EPOCH.eq(EPOCH));
 
+  /// A literal, not a bind value: the indexes of live sessions are used only where they can be seen
+  /// to apply.
+  static final Condition LIVE = AGENTS.STATE.eq(inline("live"));
+
   private final Transactions transactions;
 
   DatabaseLeases(Transactions transactions) {
@@ -64,10 +69,7 @@ final class DatabaseLeases implements Leases {
   }
 
   private static Condition live(UUID incarnation) {
-    return exists(
-        selectOne()
-            .from(AGENTS)
-            .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live"))));
+    return exists(selectOne().from(AGENTS).where(AGENTS.INCARNATION.eq(incarnation).and(LIVE)));
   }
 
   /// Released, of a session that is over, or this session's own.
@@ -75,11 +77,7 @@ final class DatabaseLeases implements Leases {
     return holder
         .isNull()
         .or(holder.eq(incarnation))
-        .or(
-            notExists(
-                selectOne()
-                    .from(AGENTS)
-                    .where(AGENTS.INCARNATION.eq(holder).and(AGENTS.STATE.eq("live")))));
+        .or(notExists(selectOne().from(AGENTS).where(AGENTS.INCARNATION.eq(holder).and(LIVE))));
   }
 
   @Override
@@ -106,7 +104,7 @@ final class DatabaseLeases implements Leases {
         tx.select(AGENTS.INCARNATION, AGENTS.RENEWALS)
             .from(AGENTS)
             .where(AGENTS.NODE_ID.eq(session.nodeId()))
-            .and(AGENTS.STATE.eq("live"))
+            .and(LIVE)
             .and(AGENTS.WAL_ID.ne(session.walId()))
             .fetchOne();
     if (inUse != null) {
@@ -114,7 +112,7 @@ final class DatabaseLeases implements Leases {
     }
     tx.update(AGENTS)
         .set(AGENTS.STATE, "dead")
-        .where(AGENTS.WAL_ID.eq(session.walId()).and(AGENTS.STATE.eq("live")))
+        .where(AGENTS.WAL_ID.eq(session.walId()).and(LIVE))
         .execute();
     tx.insertInto(AGENTS)
         .set(AGENTS.INCARNATION, session.incarnation())
@@ -145,7 +143,7 @@ final class DatabaseLeases implements Leases {
             tx.update(AGENTS)
                     .set(AGENTS.RENEWALS, AGENTS.RENEWALS.plus(1L))
                     .set(AGENTS.RENEWED_AT, currentLocalDateTime())
-                    .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live")))
+                    .where(AGENTS.INCARNATION.eq(incarnation).and(LIVE))
                     .execute()
                 == 1);
   }
@@ -157,7 +155,7 @@ final class DatabaseLeases implements Leases {
         tx ->
             tx.select(AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.RENEWALS)
                 .from(AGENTS)
-                .where(AGENTS.STATE.eq("live"))
+                .where(LIVE)
                 .orderBy(AGENTS.NODE_ID)
                 .fetch(row ->
                     new ObservedSession(row.value1(), row.value2(), row.value3(), row.value4())));
@@ -173,7 +171,7 @@ final class DatabaseLeases implements Leases {
                   .set(AGENTS.STATE, "dead")
                   .where(AGENTS.INCARNATION.eq(incarnation))
                   .and(AGENTS.RENEWALS.eq(renewalsSeen))
-                  .and(AGENTS.STATE.eq("live"))
+                  .and(LIVE)
                   .execute();
           if (died == 1) {
             DatabaseCatalog.raiseChanges(tx);
@@ -190,7 +188,7 @@ final class DatabaseLeases implements Leases {
           var ended =
               tx.update(AGENTS)
                   .set(AGENTS.STATE, "dead")
-                  .where(AGENTS.INCARNATION.eq(incarnation).and(AGENTS.STATE.eq("live")))
+                  .where(AGENTS.INCARNATION.eq(incarnation).and(LIVE))
                   .execute();
           if (ended == 1) {
             tx.update(PARTITIONS)
@@ -290,7 +288,7 @@ final class DatabaseLeases implements Leases {
 
   private static TakeResult taken(
       UUID incarnation, UUID walId, Claim claim, PartitionRow before, Set<UUID> readable) {
-    var epoch = before.epoch + 1;
+    var epoch = Math.addExact(before.epoch, 1);
     var kept = before.tail.filter(tail -> readable.contains(tail.walId()));
     Optional<UUID> lost = kept.isPresent() ? Optional.empty() : before.tail.map(Tail::walId);
     var tail = kept.isEmpty() && claim.local() ? Optional.of(new Tail(walId, epoch)) : kept;
@@ -334,7 +332,7 @@ final class DatabaseLeases implements Leases {
             selectOne()
                 .from(AGENTS)
                 .where(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION))
-                .and(AGENTS.STATE.eq("live")));
+                .and(LIVE));
     var live = when(holderLive, 1).otherwise(0);
     var rows = new HashMap<PartitionId, PartitionRow>();
     transactions
@@ -491,7 +489,7 @@ final class DatabaseLeases implements Leases {
               tx.select(AGENTS.NODE_ID)
                   .from(SHARD_LEASES)
                   .join(AGENTS)
-                  .on(AGENTS.INCARNATION.eq(SHARD_LEASES.INCARNATION).and(AGENTS.STATE.eq("live")))
+                  .on(AGENTS.INCARNATION.eq(SHARD_LEASES.INCARNATION).and(LIVE))
                   .where(SHARD_LEASES.SHARD.eq(shard))
                   .fetchOne(AGENTS.NODE_ID);
           return owner == null ? OptionalInt.empty() : OptionalInt.of(owner);

@@ -6,6 +6,7 @@ import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
 import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.param;
 import static org.jooq.impl.DSL.selectOne;
@@ -39,6 +40,10 @@ final class DatabaseManifest implements SegmentManifest {
   private static final Param<Long> BASE = param("base", SQLDataType.BIGINT);
   private static final Param<Long> END = param("end", SQLDataType.BIGINT);
 
+  // Literals, not bind values: partial indexes are used only where they can be seen to apply.
+  private static final Condition PENDING = OBJECTS.STATE.eq(inline("pending"));
+  private static final Condition ABANDONED = OBJECTS.STATE.eq(inline("abandoned"));
+
   private final Transactions transactions;
 
   DatabaseManifest(Transactions transactions) {
@@ -71,7 +76,7 @@ final class DatabaseManifest implements SegmentManifest {
     var first =
         tx.update(OBJECTS)
             .set(OBJECTS.STATE, "committed")
-            .where(OBJECTS.OBJECT_ID.eq(objectId).and(OBJECTS.STATE.eq("pending")))
+            .where(OBJECTS.OBJECT_ID.eq(objectId).and(PENDING))
             .execute();
     if (first == 0) {
       return segments.stream().map(segment -> outcome(tx, objectId, segment)).toList();
@@ -420,17 +425,17 @@ final class DatabaseManifest implements SegmentManifest {
         tx -> {
           tx.update(OBJECTS)
               .set(OBJECTS.STATE, "abandoned")
-              .where(OBJECTS.STATE.eq("pending"))
+              .where(PENDING)
               .and(
                   notExists(
                       selectOne()
                           .from(AGENTS)
                           .where(AGENTS.INCARNATION.eq(OBJECTS.INCARNATION))
-                          .and(AGENTS.STATE.eq("live"))))
+                          .and(DatabaseLeases.LIVE)))
               .execute();
           return tx.select(OBJECTS.OBJECT_ID, OBJECTS.OBJECT_KEY)
               .from(OBJECTS)
-              .where(OBJECTS.STATE.eq("abandoned"))
+              .where(ABANDONED)
               .orderBy(OBJECTS.SEQUENCE)
               .limit(limit)
               .fetch(row -> new DueObject(row.value1(), row.value2()));
@@ -442,8 +447,6 @@ final class DatabaseManifest implements SegmentManifest {
     transactions.run(
         "forgetObject",
         tx ->
-            tx.deleteFrom(OBJECTS)
-                .where(OBJECTS.OBJECT_ID.eq(objectId).and(OBJECTS.STATE.eq("abandoned")))
-                .execute());
+            tx.deleteFrom(OBJECTS).where(OBJECTS.OBJECT_ID.eq(objectId).and(ABANDONED)).execute());
   }
 }

@@ -39,7 +39,7 @@ public final class SqliteMetadata implements MetadataStore {
 
   /// Opens the store, making the file and its schema where they are missing.
   ///
-  /// @param random where topic ids and the cluster id come from
+  /// @param random where topic ids and the cluster id come from; used by any thread
   /// @throws MetadataUnavailable if the file cannot be opened
   /// @throws IllegalStateException if a newer version of this program has written it
   public static SqliteMetadata open(Path file, RandomGenerator random) {

@@ -6,14 +6,21 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteConfig;
 
 /// One connection that writes and a few that read. SQLite has one writer at a time anyway: waiting
@@ -23,6 +30,7 @@ import org.sqlite.SQLiteConfig;
 /// Connections are opened when first needed, and thrown away after any failure. Thread-safe.
 final class SqliteTransactions implements Transactions {
 
+  private static final Logger LOG = LoggerFactory.getLogger(SqliteTransactions.class);
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final int READERS = 4;
 
@@ -35,6 +43,9 @@ final class SqliteTransactions implements Transactions {
           .withCacheRecordMappers(false);
 
   private final Connections connections;
+  private final ExecutorService writerThread =
+      Executors.newSingleThreadExecutor(
+          Thread.ofPlatform().daemon().name("metadata-writer").factory());
   private final Lane writers = new Lane(true, 1);
   private final Lane readers = new Lane(false, READERS);
 
@@ -85,10 +96,25 @@ final class SqliteTransactions implements Transactions {
     return readers.transaction(name, body);
   }
 
+  /// A commit waits for the disk inside native code, which would hold a virtual thread's carrier: a
+  /// few of them, and no virtual thread runs. At most one task is there, the one whose turn it is.
+  private <T> T onWriterThread(Supplier<T> transaction) {
+    try {
+      return CompletableFuture.supplyAsync(transaction, writerThread).join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        case null, default -> throw e;
+      }
+    }
+  }
+
   @Override
   public void close() {
     writers.close();
     readers.close();
+    writerThread.shutdown();
   }
 
   /// A few connections of one kind. `turn` has as many permits as connections may be out; `idle` is
@@ -110,23 +136,29 @@ final class SqliteTransactions implements Transactions {
     <T> T transaction(String name, Function<DSLContext, T> body) {
       awaitTurn(name);
       try {
-        var connection = borrow(name);
-        var whole = false;
-        try {
-          connection.setAutoCommit(false);
-          var answer = body.apply(DSL.using(connection, Dialect.SQLITE.jooq, SETTINGS));
-          // Commits. The driver's commit() would begin the next transaction at once, and so lock
-          // the file against every other process while nothing is done.
-          connection.setAutoCommit(true);
-          whole = true;
-          return answer;
-        } catch (SQLException | DataAccessException e) {
-          throw new MetadataUnavailable(name + ": " + e.getMessage(), e);
-        } finally {
-          giveBack(connection, whole);
-        }
+        return writer && Thread.currentThread().isVirtual()
+            ? onWriterThread(() -> inTurn(name, body))
+            : inTurn(name, body);
       } finally {
         turn.release();
+      }
+    }
+
+    private <T> T inTurn(String name, Function<DSLContext, T> body) {
+      var connection = borrow(name);
+      var whole = false;
+      try {
+        connection.setAutoCommit(false);
+        var answer = body.apply(DSL.using(connection, Dialect.SQLITE.jooq, SETTINGS));
+        // Commits. The driver's commit() would begin the next transaction at once, and so lock
+        // the file against every other process while nothing is done.
+        connection.setAutoCommit(true);
+        whole = true;
+        return answer;
+      } catch (SQLException | DataAccessException e) {
+        throw new MetadataUnavailable(name + ": " + e.getMessage(), e);
+      } finally {
+        giveBack(connection, whole);
       }
     }
 
@@ -194,8 +226,7 @@ final class SqliteTransactions implements Transactions {
     try {
       connection.close();
     } catch (SQLException e) {
-      System.getLogger(SqliteTransactions.class.getName())
-          .log(System.Logger.Level.DEBUG, "closing a connection failed", e);
+      LOG.debug("Closing a connection failed", e);
     }
   }
 }

@@ -17,6 +17,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -158,5 +161,58 @@ class SqliteMetadataTest extends MetadataStoreContract {
     }
     assertThat(store.topics().alterConfigs(topic.id(), Map.of("a", "b"), List.of()))
         .isNotEqualTo(Optional.empty());
+  }
+
+  @Test
+  void virtualThreadsWriteOnThePlatformsThread() throws Exception {
+    var topic = topic("orders", 1);
+    var failure = Thread.ofVirtual().unstarted(() -> store.topics().create("bad", 0, Map.of()));
+    var thrown = new AtomicReference<Throwable>();
+    failure.setUncaughtExceptionHandler((_, e) -> thrown.set(e));
+    failure.start();
+    failure.join();
+    assertThat(thrown.get()).isInstanceOf(IllegalArgumentException.class);
+    var writers =
+        IntStream.range(0, 50)
+            .mapToObj(n ->
+                Thread.ofVirtual()
+                    .start(() ->
+                        store.topics().alterConfigs(topic.id(), Map.of("k" + n, "v"), List.of())))
+            .toList();
+    for (var writer : writers) {
+      writer.join();
+    }
+    assertThat(store.topics().image().topics().getFirst().configs()).hasSize(50);
+  }
+
+  @Test
+  void aFullDiskIsUnavailableAndPasses() throws Exception {
+    store.close();
+    var full = new AtomicBoolean();
+    var real = SqliteTransactions.file("jdbc:sqlite:" + file());
+    store =
+        SqliteMetadata.open(
+            file(),
+            new Random(44),
+            writer -> {
+              var connection = real.open(writer);
+              if (full.get()) {
+                try (var statement = connection.createStatement()) {
+                  statement.execute("PRAGMA max_page_count = 1");
+                }
+              }
+              return connection;
+            });
+    // The connection at hand knows no limit yet; a transaction refused makes the next one new.
+    assertThatThrownBy(() -> store.topics().create("bad", 0, Map.of()))
+        .isInstanceOf(IllegalArgumentException.class);
+    full.set(true);
+    var before = store.topics().image();
+    assertThatThrownBy(() -> store.topics().create("big", 5000, Map.of()))
+        .isInstanceOf(MetadataUnavailable.class)
+        .hasMessageContaining("full");
+    assertThat(store.topics().image()).isEqualTo(before);
+    full.set(false);
+    topic("big", 5000);
   }
 }
