@@ -50,18 +50,14 @@ public record AgentConfig(
   /// @param idleTimeout empty: connections are never idle too long
   /// @param requestMaxBytes largest single request
   /// @param queuedRequestBytes requests in memory, all connections; at least `requestMaxBytes`
-  /// @param responseBytes responses in memory, all connections
   public record Network(
       List<Listener> listeners,
       List<Listener> advertised,
       Optional<Duration> idleTimeout,
       int maxConnections,
-      int maxConnectionsPerIp,
       int eventLoops,
-      int backlog,
       int requestMaxBytes,
-      long queuedRequestBytes,
-      long responseBytes) {
+      long queuedRequestBytes) {
 
     public Network {
       listeners = List.copyOf(listeners);
@@ -381,12 +377,9 @@ public record AgentConfig(
           advertised,
           idle < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(idle)),
           get(AgentConfigs.MAX_CONNECTIONS),
-          get(AgentConfigs.MAX_CONNECTIONS_PER_IP),
           get(AgentConfigs.NETWORK_THREADS),
-          get(AgentConfigs.SOCKET_BACKLOG),
           largest,
-          queued,
-          get(AgentConfigs.RESPONSE_BYTES));
+          queued);
     }
 
     private static List<Listener> withoutControllers(

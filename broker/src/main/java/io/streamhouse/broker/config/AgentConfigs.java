@@ -107,21 +107,9 @@ public final class AgentConfigs {
           ANY,
           "Connections at once; further ones are closed at once.");
 
-  static final Setting<Integer> MAX_CONNECTIONS_PER_IP =
-      Setting.int32(
-          "max.connections.per.ip",
-          "2147483647",
-          0,
-          ANY,
-          "Connections at once from one address; further ones are closed at once.");
-
   static final Setting<Integer> NETWORK_THREADS =
       Setting.int32("num.network.threads", "3", 1, 1024, "Event loops that serve connections.")
           .why("One or two keep two cores busy; more help only on larger machines.");
-
-  static final Setting<Integer> SOCKET_BACKLOG =
-      Setting.int32(
-          "socket.listen.backlog.size", "50", 1, ANY, "Connections waiting to be accepted.");
 
   static final Setting<Integer> REQUEST_MAX_BYTES =
       Setting.int32(
@@ -141,16 +129,6 @@ public final class AgentConfigs {
               "Requests in memory, of all connections; above it sockets are not read. -1: as"
                   + " `socket.request.max.bytes`.")
           .why("The least that still lets the largest request in; there is no unbounded queue.");
-
-  static final Setting<Long> RESPONSE_BYTES =
-      Setting.int64(
-              "streamhouse.responses.max.bytes",
-              "67108864",
-              1 << 20,
-              ANY,
-              "Responses in memory that clients have not taken, of all connections; above it"
-                  + " sockets are not read.")
-          .why("Room for one response of the largest size and a little.");
 
   // Fetch
 
@@ -229,15 +207,21 @@ public final class AgentConfigs {
 
   static final Setting<Integer> OFFSET_METADATA_MAX_BYTES =
       Setting.int32(
-          "offset.metadata.max.bytes", "4096", 0, ANY, "Longest metadata of a committed offset.");
+              "offset.metadata.max.bytes",
+              "4096",
+              0,
+              ANY,
+              "Longest metadata of a committed offset.")
+          .noEffect("the length is not checked yet.");
 
   static final Setting<Integer> OFFSETS_RETENTION_MINUTES =
       Setting.int32(
-          "offsets.retention.minutes",
-          "10080",
-          1,
-          ANY,
-          "How long the offsets of a group without members are kept.");
+              "offsets.retention.minutes",
+              "10080",
+              1,
+              ANY,
+              "How long the offsets of a group without members are kept.")
+          .noEffect("committed offsets are kept until their topic goes.");
 
   // Storage
 
@@ -423,12 +407,9 @@ public final class AgentConfigs {
           CONTROLLER_LISTENERS,
           CONNECTIONS_MAX_IDLE_MS,
           MAX_CONNECTIONS,
-          MAX_CONNECTIONS_PER_IP,
           NETWORK_THREADS,
-          SOCKET_BACKLOG,
           REQUEST_MAX_BYTES,
           QUEUED_REQUEST_BYTES,
-          RESPONSE_BYTES,
           FETCH_MAX_BYTES,
           FETCH_SESSIONS,
           AUTO_CREATE_TOPICS,

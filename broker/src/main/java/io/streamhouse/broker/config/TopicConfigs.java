@@ -26,6 +26,7 @@ public final class TopicConfigs {
       "a segment ends where a flush ends (`streamhouse.flush.bytes`,"
           + " `streamhouse.flush.interval.ms`).";
   private static final String NO_COMPACTION = "keys are not compacted yet.";
+  private static final String NO_RETENTION = "nothing is dropped yet, every record is kept.";
 
   static final Setting<List<String>> CLEANUP_POLICY =
       Setting.list(
@@ -165,7 +166,8 @@ public final class TopicConfigs {
               "How many bytes a partition keeps with `cleanup.policy=delete`; -1 means no limit."
                   + " Whole segments go, oldest first.")
           .agentKey("log.retention.bytes")
-          .importance(HIGH);
+          .importance(HIGH)
+          .noEffect(NO_RETENTION);
 
   static final Setting<Long> RETENTION_MS =
       Setting.int64(
@@ -179,7 +181,8 @@ public final class TopicConfigs {
               new AgentKey("log.retention.ms", 1, null),
               new AgentKey("log.retention.minutes", 60_000, null),
               new AgentKey("log.retention.hours", 3_600_000, "168"))
-          .importance(HIGH);
+          .importance(HIGH)
+          .noEffect(NO_RETENTION);
 
   static final Setting<Integer> SEGMENT_BYTES =
       Setting.int32("segment.bytes", "1073741824", 1 << 20, ANY, "Largest segment.")
@@ -205,7 +208,8 @@ public final class TopicConfigs {
               "Whether a partition whose newest records are on an agent that is gone may go on"
                   + " without them.")
           .agentKey("unclean.leader.election.enable")
-          .importance(HIGH);
+          .importance(HIGH)
+          .noEffect("one agent leads every partition, so there is nobody else to elect yet.");
 
   static final Setting<Durability> DURABILITY =
       Setting.<Durability>of(
@@ -213,20 +217,18 @@ public final class TopicConfigs {
               ConfigType.STRING,
               null,
               "What an acknowledgement with acks=all means: `local`, the batch is in the agent's"
-                  + " write-ahead log; `object`, it is in the object store and committed.",
-              "local, object",
+                  + " write-ahead log; `object` (not supported yet), it is in the object store and"
+                  + " committed.",
+              "local",
               text ->
                   switch (text) {
                     case "local" -> Durability.LOCAL;
-                    case "object" -> Durability.OBJECT;
-                    case "replicated" ->
-                        throw new BadValue("replicated is not supported yet; use local or object");
-                    default -> throw new BadValue("must be one of local, object");
+                    case "object", "replicated" ->
+                        throw new BadValue(text + " is not supported yet; use local");
+                    default -> throw new BadValue("must be local");
                   })
           .agentKey("streamhouse.durability")
-          .why(
-              "`local` with SQLite metadata, where one agent has everything on one disk anyway;"
-                  + " `object` with PostgreSQL, where another agent must be able to take over.")
+          .why("`local`, since one agent has everything on one disk anyway.")
           .importance(HIGH);
 
   private static final List<Setting<?>> ALL =
