@@ -1,0 +1,434 @@
+package io.streamhouse.protocol;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.concurrent.EventExecutor;
+import io.streamhouse.protocol.ConnectionRequest.Outcome;
+import io.streamhouse.protocol.ConnectionRequest.Peers;
+import io.streamhouse.protocol.RequestOrder.Ticket;
+import io.streamhouse.protocol.ServerCounters.Fault;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.message.ProduceRequestData;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One client's connection: requests take effect in arrival order and are answered in arrival
+/// order, as [RequestOrder] says.
+///
+/// It is not read while its requests in flight and unsent answers exceed its byte budget. Whatever
+/// ends it, every frame is released once its handler is done, every answer and record batch that
+/// was not sent at once. Confined to its event loop.
+final class Connection extends ChannelInboundHandlerAdapter
+    implements RequestOrder.Steps<ConnectionRequest<?>> {
+
+  private static final Logger log = LoggerFactory.getLogger(Connection.class);
+
+  /// Charged for every request on top of its bytes, so that the budget bounds tiny ones too.
+  static final int REQUEST_OVERHEAD_BYTES = 1024;
+
+  /// How long a frame may stand half received before the connection is closed: it holds memory
+  /// claimed for all of it.
+  private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+  private final String listener;
+  private final RequestDecoder decoder;
+  private final FrameReader frames;
+  private final ByteBudget budget;
+  private final ServerOptions options;
+  private final ServerCounters counters;
+  private final RequestOrder<ConnectionRequest<?>> order = new RequestOrder<>(this);
+
+  private @Nullable ChannelHandlerContext context;
+  private @Nullable Peers peers;
+
+  /// Requests in flight, with their overhead, and unsent answers.
+  private long heldBytes;
+
+  private long unsentBytes;
+  private long lastActivityNanos;
+  private boolean reading;
+  private boolean unflushed;
+  private boolean flushScheduled;
+  private boolean draining;
+  private boolean closed;
+
+  Connection(
+      String listener,
+      RequestDecoder decoder,
+      FrameReader frames,
+      ByteBudget budget,
+      ServerOptions options,
+      ServerCounters counters) {
+    this.listener = listener;
+    this.decoder = decoder;
+    this.frames = frames;
+    this.budget = budget;
+    this.options = options;
+    this.counters = counters;
+  }
+
+  /// Takes no further requests, and closes once those in flight are answered.
+  void drain() {
+    draining = true;
+    frames.pause();
+    closeIfDrained();
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext ctx) {
+    context = ctx;
+    peers =
+        new Peers(
+            listener,
+            addressOf(ctx.channel().localAddress()),
+            addressOf(ctx.channel().remoteAddress()),
+            ctx.executor());
+    counters.connectionOpened();
+    lastActivityNanos = now();
+    scheduleIdleCheck();
+    ctx.fireChannelActive();
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    var frame = (ByteBuf) message;
+    int frameBytes = frame.capacity();
+    reading = true;
+    lastActivityNanos = now();
+    if (closed || draining) {
+      frame.release();
+      budget.release(frameBytes);
+      return;
+    }
+    ConnectionRequest<?> request;
+    try {
+      request = decoder.decode(frame, peers());
+    } catch (BadRequest e) {
+      frame.release();
+      budget.release(frameBytes);
+      close(e.fault(), e.reason());
+      return;
+    }
+    counters.requestArrived(request.handler().api(), frameBytes);
+    hold((long) frameBytes + REQUEST_OVERHEAD_BYTES);
+    order.arrived(request, request.handler().overlaps());
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    reading = false;
+    lastActivityNanos = now();
+    flush();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    if (context != null) {
+      counters.connectionClosed();
+    }
+    abandon();
+    ctx.fireChannelInactive();
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    switch (cause) {
+      case BadRequest bad -> close(bad.fault(), bad.reason());
+      case IOException io -> {
+        // Resets are a client's way to leave.
+        if (!closed) {
+          counters.fault(Fault.TRANSPORT);
+          log.debug("connection from {} failed: {}", ctx.channel().remoteAddress(), io.toString());
+        }
+        shut();
+      }
+      default -> {
+        log.error("connection from {} failed", ctx.channel().remoteAddress(), cause);
+        counters.fault(Fault.TRANSPORT);
+        shut();
+      }
+    }
+  }
+
+  @Override
+  public void start(Ticket<ConnectionRequest<?>> ticket) {
+    start(ticket, ticket.request());
+  }
+
+  private <Q extends ApiMessage> void start(
+      Ticket<ConnectionRequest<?>> ticket, ConnectionRequest<Q> request) {
+    CompletionStage<Reply> stage;
+    try {
+      stage = request.handler().handle(request);
+    } catch (RuntimeException e) {
+      stage = CompletableFuture.failedFuture(e);
+    }
+    EventExecutor loop = context().executor();
+    var _ =
+        stage.whenComplete((reply, failure) -> {
+          if (loop.inEventLoop()) {
+            complete(ticket, request, reply, failure);
+            return;
+          }
+          try {
+            loop.execute(() -> complete(ticket, request, reply, failure));
+          } catch (RejectedExecutionException e) {
+            // The loop is gone, and the connection with it.
+            discard(request, reply);
+          }
+        });
+  }
+
+  private <Q extends ApiMessage> void complete(
+      Ticket<ConnectionRequest<?>> ticket,
+      ConnectionRequest<Q> request,
+      @Nullable Reply reply,
+      @Nullable Throwable failure) {
+    if (closed) {
+      discard(request, reply);
+      return;
+    }
+    var outcome = outcome(request, reply, failure);
+    request.finish(outcome);
+    counters.requestFinished();
+    int frameBytes = request.frameBytes();
+    request.releaseFrame();
+    budget.release(frameBytes);
+    long freed = (long) frameBytes + REQUEST_OVERHEAD_BYTES;
+    if (outcome instanceof Outcome.Answer(var answer)) {
+      counters.answerQueued(answer.sizeInBytes());
+      unsentBytes += answer.sizeInBytes();
+      freed -= answer.sizeInBytes();
+    }
+    hold(-freed);
+    order.finished(ticket);
+    closeIfDrained();
+  }
+
+  /// Encodes; an answer that cannot be encoded becomes the API's own error, and if that cannot be
+  /// encoded either the connection closes.
+  private <Q extends ApiMessage> Outcome outcome(
+      ConnectionRequest<Q> request, @Nullable Reply reply, @Nullable Throwable failure) {
+    var cause =
+        failure instanceof CompletionException e && e.getCause() != null ? e.getCause() : failure;
+    if (cause instanceof CloseConnection) {
+      return new Outcome.Close(
+          Fault.CLOSED_BY_HANDLER, "%s: %s".formatted(request, cause.getMessage()));
+    }
+    ApiMessage body;
+    if (cause != null || reply == null) {
+      counters.fault(Fault.HANDLER_FAILED);
+      log.error("{} from {} failed", request, request.peer(), cause);
+      body = request.handler().failure(request, Errors.UNKNOWN_SERVER_ERROR);
+    } else {
+      switch (reply) {
+        case Reply.None _ -> {
+          return new Outcome.Silence();
+        }
+        case Reply.Message(var message) -> body = message;
+      }
+    }
+    if (request.body() instanceof ProduceRequestData produce && produce.acks() == 0) {
+      // Its client would take this answer for the next request's.
+      AnswerEncoder.release(body);
+      return new Outcome.Close(
+          Fault.CLOSED_BY_HANDLER, "%s: an answer to acks=0".formatted(request));
+    }
+    try {
+      return new Outcome.Answer(encode(request, body));
+    } catch (RuntimeException e) {
+      AnswerEncoder.release(body);
+      counters.fault(Fault.UNENCODABLE);
+      log.error("answer to {} from {} cannot be encoded", request, request.peer(), e);
+    }
+    try {
+      var error = request.handler().failure(request, Errors.UNKNOWN_SERVER_ERROR);
+      return new Outcome.Answer(encode(request, error));
+    } catch (RuntimeException e) {
+      return new Outcome.Close(
+          Fault.UNENCODABLE, "%s: its error answer cannot be encoded: %s".formatted(request, e));
+    }
+  }
+
+  private EncodedAnswer encode(ConnectionRequest<?> request, ApiMessage body) {
+    return AnswerEncoder.encode(
+        context().alloc(),
+        request.handler().api(),
+        ApiVersionsHandler.answerVersion(request),
+        request.correlationId(),
+        body);
+  }
+
+  @Override
+  public void send(ConnectionRequest<?> request) {
+    switch (request.outcome()) {
+      case null -> throw new IllegalStateException("not finished: " + request);
+      case Outcome.Silence _ -> {}
+      case Outcome.Close(var fault, var reason) -> {
+        flush();
+        close(fault, reason);
+      }
+      case Outcome.Answer(var answer) -> write(answer);
+    }
+  }
+
+  private void write(EncodedAnswer answer) {
+    var ctx = context();
+    var parts = answer.parts();
+    int last = parts.size() - 1;
+    for (int i = 0; i < last; i++) {
+      var _ = ctx.write(parts.get(i), ctx.voidPromise());
+    }
+    var _ =
+        ctx.write(parts.get(last))
+            .addListener(written -> {
+              answer.releaseRecords();
+              unsentBytes -= answer.sizeInBytes();
+              if (written.isSuccess()) {
+                lastActivityNanos = now();
+                counters.answerSent(answer.sizeInBytes());
+              } else {
+                counters.answerDropped(answer.sizeInBytes());
+              }
+              if (!closed) {
+                hold(-answer.sizeInBytes());
+                closeIfDrained();
+              }
+            });
+    unflushed = true;
+    if (!reading && !flushScheduled) {
+      // Behind whatever else the loop has: other answers of the same WAL group go out with it.
+      flushScheduled = true;
+      ctx.executor()
+          .execute(() -> {
+            flushScheduled = false;
+            flush();
+          });
+    }
+  }
+
+  private void flush() {
+    if (unflushed) {
+      unflushed = false;
+      context().flush();
+    }
+  }
+
+  /// Counts bytes held and stops or resumes reading.
+  private void hold(long bytes) {
+    heldBytes += bytes;
+    if (heldBytes >= options.connectionBytes()) {
+      frames.pause();
+    } else if (!draining) {
+      frames.resume();
+    }
+  }
+
+  private void close(Fault fault, String reason) {
+    if (!closed) {
+      counters.fault(fault);
+      log.warn("closing connection from {}: {}", peers().peer(), reason);
+    }
+    shut();
+  }
+
+  private void shut() {
+    abandon();
+    var _ = context().close();
+  }
+
+  private void closeIfDrained() {
+    if (draining && !closed && order.isEmpty() && unsentBytes == 0) {
+      shut();
+    }
+  }
+
+  /// Gives back what nothing will finish any more. What handlers still work on is given back when
+  /// they are done.
+  private void abandon() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    for (var request : order.close()) {
+      if (request.outcome() == null) {
+        discard(request, null);
+      } else if (request.outcome() instanceof Outcome.Answer(var answer)) {
+        counters.answerDropped(answer.sizeInBytes());
+        answer.release();
+      }
+    }
+  }
+
+  /// On any thread once the connection is closed.
+  private void discard(ConnectionRequest<?> request, @Nullable Reply reply) {
+    counters.requestFinished();
+    if (reply instanceof Reply.Message(var body)) {
+      AnswerEncoder.release(body);
+    }
+    request.releaseFrame();
+    budget.release(request.frameBytes());
+  }
+
+  private void scheduleIdleCheck() {
+    long idle = options.idle().toNanos();
+    var _ =
+        context()
+            .executor()
+            .schedule(
+                this::checkIdle,
+                Math.max(1, Math.min(idle, STALL_NANOS) / 2),
+                TimeUnit.NANOSECONDS);
+  }
+
+  private void checkIdle() {
+    if (closed) {
+      return;
+    }
+    long quiet = now() - lastActivityNanos;
+    long idle = options.idle().toNanos();
+    if (frames.midFrame() && quiet >= Math.min(idle, STALL_NANOS)) {
+      close(Fault.IDLE, "a request stopped half-way for %d ms".formatted(quiet / 1_000_000));
+    } else if (quiet >= idle && order.running() == 0 && !frames.waitsForBudget()) {
+      counters.fault(Fault.IDLE);
+      log.debug("closing connection from {}: idle for {} ms", peers().peer(), quiet / 1_000_000);
+      shut();
+    } else {
+      scheduleIdleCheck();
+    }
+  }
+
+  private long now() {
+    return context().executor().ticker().nanoTime();
+  }
+
+  private ChannelHandlerContext context() {
+    if (context == null) {
+      throw new IllegalStateException("not active");
+    }
+    return context;
+  }
+
+  private Peers peers() {
+    if (peers == null) {
+      throw new IllegalStateException("not active");
+    }
+    return peers;
+  }
+
+  private static InetSocketAddress addressOf(java.net.SocketAddress address) {
+    return address instanceof InetSocketAddress inet
+        ? inet
+        : InetSocketAddress.createUnresolved(String.valueOf(address), 0);
+  }
+}
