@@ -167,6 +167,7 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   private <Q extends ApiMessage> void start(
       Ticket<ConnectionRequest<?>> ticket, ConnectionRequest<Q> request) {
+    request.started();
     CompletionStage<Reply> stage;
     try {
       stage = request.handler().handle(request);
@@ -361,11 +362,13 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
     closed = true;
     for (var request : order.close()) {
-      if (request.outcome() == null) {
-        discard(request, null);
-      } else if (request.outcome() instanceof Outcome.Answer(var answer)) {
+      if (request.outcome() instanceof Outcome.Answer(var answer)) {
         counters.answerDropped(answer.sizeInBytes());
         answer.release();
+      } else if (request.outcome() == null && !request.isStarted()) {
+        discard(request, null);
+      } else if (request.outcome() == null) {
+        request.connectionGone();
       }
     }
   }

@@ -33,6 +33,9 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
   private final int frameBytes;
   private ByteBuf frame;
   private @Nullable Outcome outcome;
+  private @Nullable Runnable closeTask;
+  private boolean started;
+  private boolean gone;
 
   /// Both ends of the connection, and its loop.
   record Peers(String listener, InetSocketAddress local, InetSocketAddress peer, Executor loop) {}
@@ -70,6 +73,25 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
 
   void finish(Outcome outcome) {
     this.outcome = outcome;
+    this.closeTask = null;
+  }
+
+  boolean isStarted() {
+    return started;
+  }
+
+  void started() {
+    started = true;
+  }
+
+  /// On the loop, when the connection is gone and the handler still works on this.
+  void connectionGone() {
+    gone = true;
+    var task = closeTask;
+    closeTask = null;
+    if (task != null) {
+      task.run();
+    }
   }
 
   void releaseFrame() {
@@ -115,6 +137,19 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
   @Override
   public Executor loop() {
     return peers.loop();
+  }
+
+  @Override
+  public void onClose(Runnable task) {
+    peers
+        .loop()
+        .execute(() -> {
+          if (gone) {
+            task.run();
+          } else if (outcome == null) {
+            closeTask = task;
+          }
+        });
   }
 
   @Override

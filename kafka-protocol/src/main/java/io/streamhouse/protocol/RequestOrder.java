@@ -88,14 +88,12 @@ final class RequestOrder<R> {
 
   /// Ends the order: nothing is started or sent any more; what runs may still finish.
   ///
-  /// @return requests that were never started, and those finished but never sent
+  /// @return every request not sent, in arrival order
   List<R> close() {
     closed = true;
     var left = new ArrayList<R>();
     for (var ticket : started) {
-      if (ticket.finished) {
-        left.add(ticket.request);
-      }
+      left.add(ticket.request);
     }
     for (var ticket : waiting) {
       left.add(ticket.request);
