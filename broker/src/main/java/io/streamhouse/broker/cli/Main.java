@@ -15,8 +15,10 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -95,32 +97,37 @@ public final class Main {
   }
 
   private int start(List<String> arguments) {
-    RunningAgent agent;
+    var stopping = new AtomicBoolean();
+    var running = new AtomicReference<@Nullable RunningAgent>();
     try {
       var config = configure(arguments);
       if (config == null) {
         return MISUSED;
       }
       describe(config);
-      agent = starter.start(config, TimeSource.system());
+      // Before the start, which may take a while: a signal then ends it with 0 as well.
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(() -> stop(running, stopping), "streamhouse-shutdown"));
+      running.set(starter.start(config, TimeSource.system()));
     } catch (Misuse | StartFailure e) {
       err.println("streamhouse: " + e.getMessage());
       return MISUSED;
+    } finally {
+      if (running.get() == null) {
+        stopping.set(true);
+      }
     }
-    var stopping = new AtomicBoolean();
-    Runtime.getRuntime()
-        .addShutdownHook(new Thread(() -> stop(agent, stopping), "streamhouse-shutdown"));
+    var agent = Objects.requireNonNull(running.get());
     announce(agent);
     try {
       agent.awaitStopped();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    if (stopping.get()) {
+    if (!stopping.compareAndSet(false, true)) {
       // The shutdown hook has the exit code; this thread has nothing more to say.
       return OK;
     }
-    stopping.set(true);
     err.println("streamhouse: the agent stopped by itself; the log says why");
     agent.close();
     return FAILED;
@@ -186,8 +193,14 @@ public final class Main {
   }
 
   /// Runs when the process is told to stop, and ends it: the JVM would exit with the signal's code.
-  private void stop(RunningAgent agent, AtomicBoolean stopping) {
+  private void stop(AtomicReference<@Nullable RunningAgent> running, AtomicBoolean stopping) {
     if (!stopping.compareAndSet(false, true)) {
+      return;
+    }
+    var agent = running.get();
+    if (agent == null) {
+      // Nothing was acknowledged yet; what was there before is recovered at the next start.
+      Runtime.getRuntime().halt(OK);
       return;
     }
     var closing = new Thread(agent::close, "streamhouse-close");
