@@ -124,7 +124,7 @@ build() {
       return 0
     fi
   fi
-  say "building (once, and whenever sources change): mvn -q -DskipTests package"
+  say "building (once, and whenever sources change): mvn -q -DskipTests -pl broker -am package"
   : >"$stamp.new"
   # Standard output is for what the command itself has to say.
   if ! (cd "$ROOT" && mvn -q -DskipTests -pl broker -am package) 9>&- >&2; then
