@@ -43,7 +43,7 @@ public interface Leases {
   /// Raises the session's counter; false means the session is over, for good.
   boolean renew(UUID incarnation);
 
-  /// All sessions not yet dead, for observers.
+  /// All sessions not yet dead, by node id, for observers.
   List<ObservedSession> sessions();
 
   record ObservedSession(UUID incarnation, int nodeId, UUID walId, long renewals) {}

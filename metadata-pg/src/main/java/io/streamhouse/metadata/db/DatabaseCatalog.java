@@ -13,6 +13,7 @@ import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPIC_CONFIGS;
+import static java.util.Objects.requireNonNull;
 import static org.jooq.impl.DSL.excluded;
 import static org.jooq.impl.DSL.max;
 import static org.jooq.impl.DSL.notExists;
@@ -176,18 +177,20 @@ final class DatabaseCatalog implements TopicCatalog {
     return transactions.write(
         "create",
         tx -> {
+          var present = topic(tx, TOPICS.NAME.eq(name));
+          if (present != null) {
+            return new CreateTopic.Exists(present);
+          }
           var topic = new Topic(RandomIds.next(random), name, partitions, configs);
           var created =
               tx.insertInto(TOPICS, TOPICS.TOPIC_ID, TOPICS.NAME, TOPICS.PARTITIONS)
                   .values(topic.id(), name, partitions)
-                  .onConflictDoNothing()
+                  .onConflict(TOPICS.NAME)
+                  .doNothing()
                   .execute();
           if (created == 0) {
-            var present = topic(tx, TOPICS.NAME.eq(name));
-            if (present == null) {
-              throw new IllegalStateException("topic id " + topic.id() + " is in use");
-            }
-            return new CreateTopic.Exists(present);
+            // Another transaction was first, after we looked.
+            return new CreateTopic.Exists(requireNonNull(topic(tx, TOPICS.NAME.eq(name))));
           }
           insertPartitions(tx, topic, 0);
           setConfigs(tx, topic.id(), configs);

@@ -7,6 +7,7 @@ import io.streamhouse.metadata.memory.State.OwnedRow;
 import io.streamhouse.metadata.memory.State.SessionRow;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -79,6 +80,7 @@ final class MemoryLeases implements Leases {
               seen.add(new ObservedSession(s.incarnation(), s.nodeId(), s.walId(), row.renewals));
             }
           }
+          seen.sort(Comparator.comparingInt(ObservedSession::nodeId));
           return seen;
         });
   }
