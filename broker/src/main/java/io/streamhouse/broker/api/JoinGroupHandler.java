@@ -56,7 +56,7 @@ final class JoinGroupHandler implements ApiHandler<JoinGroupRequestData> {
             request.version() >= KNOWN_ID_VERSION,
             request.version() >= SKIP_VERSION,
             clientId,
-            "/" + request.peer().getAddress().getHostAddress(),
+            "/" + request.peer().getHostString(),
             body.sessionTimeoutMs(),
             request.version() == 0 ? body.sessionTimeoutMs() : body.rebalanceTimeoutMs(),
             body.protocolType(),

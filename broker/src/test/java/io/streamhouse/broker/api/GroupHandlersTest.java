@@ -1,0 +1,278 @@
+package io.streamhouse.broker.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.catalog.FakeCatalog;
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.group.GroupCoordinator;
+import io.streamhouse.broker.runtime.SimulatedLoop;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.memory.InMemoryMetadata;
+import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.Reply;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+import org.apache.kafka.common.message.DeleteGroupsRequestData;
+import org.apache.kafka.common.message.DeleteGroupsResponseData;
+import org.apache.kafka.common.message.DescribeGroupsRequestData;
+import org.apache.kafka.common.message.DescribeGroupsResponseData;
+import org.apache.kafka.common.message.FindCoordinatorRequestData;
+import org.apache.kafka.common.message.FindCoordinatorResponseData;
+import org.apache.kafka.common.message.HeartbeatRequestData;
+import org.apache.kafka.common.message.HeartbeatResponseData;
+import org.apache.kafka.common.message.JoinGroupRequestData;
+import org.apache.kafka.common.message.JoinGroupResponseData;
+import org.apache.kafka.common.message.LeaveGroupRequestData;
+import org.apache.kafka.common.message.LeaveGroupResponseData;
+import org.apache.kafka.common.message.ListGroupsRequestData;
+import org.apache.kafka.common.message.ListGroupsResponseData;
+import org.apache.kafka.common.message.OffsetCommitRequestData;
+import org.apache.kafka.common.message.OffsetCommitResponseData;
+import org.apache.kafka.common.message.OffsetDeleteRequestData;
+import org.apache.kafka.common.message.OffsetDeleteResponseData;
+import org.apache.kafka.common.message.OffsetFetchRequestData;
+import org.apache.kafka.common.message.OffsetFetchResponseData;
+import org.apache.kafka.common.message.SyncGroupRequestData;
+import org.apache.kafka.common.message.SyncGroupResponseData;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.Errors;
+import org.junit.jupiter.api.Test;
+
+/// The life of a group in every version of every API, through bytes.
+class GroupHandlersTest {
+
+  private final SimulatedTime time = new SimulatedTime();
+  private final SimulatedLoop loop = new SimulatedLoop(time);
+  private final FakeCatalog catalog = new FakeCatalog();
+  private final Map<ApiKeys, ApiHandler<?>> handlers = new EnumMap<>(ApiKeys.class);
+
+  GroupHandlersTest() {
+    catalog.agent(1, Map.of("PLAINTEXT", "127.0.0.1:9092"));
+    var topic = catalog.create("t", 2, Map.of());
+    assertThat(topic).isDone();
+    var metadata = new InMemoryMetadata(new Random(1));
+    var incarnation = new UUID(2, 2);
+    metadata
+        .leases()
+        .register(new NewSession(incarnation, 1, new UUID(1, 1), Optional.empty(), Map.of()));
+    // The coordinator's store has its own topics; ids follow from the seed, so offsets of the
+    // catalogue's topic are kept in memory and left out of the store.
+    var config =
+        new AgentConfig.Groups(
+            Duration.ZERO, Duration.ofSeconds(6), Duration.ofMinutes(5), 9, 5, Duration.ofDays(7));
+    var groups =
+        new GroupCoordinator(
+            metadata, incarnation, 1, () -> true, loop, loop, time, new Random(3), config);
+    groups.start();
+    for (var handler : GroupApis.handlers(catalog, groups, time, config)) {
+      handlers.put(handler.api(), handler);
+    }
+    loop.drain();
+  }
+
+  private ApiMessage send(ApiKeys api, int version, ApiMessage request) {
+    var handler = handlers.get(api);
+    assertThat(handler).as("%s", api).isNotNull();
+    return send(java.util.Objects.requireNonNull(handler), clip(api, version), request);
+  }
+
+  private static short clip(ApiKeys api, int version) {
+    return (short) Math.clamp(version, api.oldestVersion(), api.latestVersion());
+  }
+
+  @SuppressWarnings("unchecked") // a handler's request type follows from its api
+  private <Q extends ApiMessage> ApiMessage send(
+      ApiHandler<Q> handler, short version, ApiMessage request) {
+    var received =
+        (Q) AdminCall.request(handler.api(), version, AdminCall.encode(request, version));
+    var asked = new FakeRequest<>(received, version, "PLAINTEXT");
+    var failure = handler.failure(asked, Errors.NOT_COORDINATOR);
+    assertThat(AdminCall.encode(failure, version).remaining()).isPositive();
+    var answer = handler.handle(asked).toCompletableFuture();
+    loop.drain();
+    assertThat(answer).as("%s %d", handler.api(), version).isDone();
+    var body = ((Reply.Message) answer.join()).body();
+    return AdminCall.response(handler.api(), version, AdminCall.encode(body, version));
+  }
+
+  @Test
+  void aGroupLivesInEveryVersion() {
+    for (int v = 0; v <= 10; v++) {
+      live(v);
+    }
+  }
+
+  private void live(int v) {
+    String group = "g" + v;
+    var topicId = TopicIds.toWire(catalog.image().topics().iterator().next().id());
+
+    var find = new FindCoordinatorRequestData();
+    boolean batched = v >= 4;
+    var found =
+        (FindCoordinatorResponseData)
+            send(
+                ApiKeys.FIND_COORDINATOR,
+                v,
+                batched ? find.setCoordinatorKeys(List.of(group, "other")) : find.setKey(group));
+    if (batched) {
+      assertThat(found.coordinators()).hasSize(2).allMatch(one -> one.port() == 9092);
+    } else {
+      assertThat(found.port()).isEqualTo(9092);
+    }
+
+    var join =
+        new JoinGroupRequestData()
+            .setGroupId(group)
+            .setSessionTimeoutMs(10_000)
+            .setRebalanceTimeoutMs(60_000)
+            .setProtocolType("consumer");
+    join.protocols()
+        .add(
+            new JoinGroupRequestData.JoinGroupRequestProtocol()
+                .setName("range")
+                .setMetadata("m".getBytes(StandardCharsets.UTF_8)));
+    var joined = (JoinGroupResponseData) send(ApiKeys.JOIN_GROUP, v, join);
+    if (v >= 4) {
+      assertThat(joined.errorCode()).isEqualTo(Errors.MEMBER_ID_REQUIRED.code());
+      joined =
+          (JoinGroupResponseData) send(ApiKeys.JOIN_GROUP, v, join.setMemberId(joined.memberId()));
+    }
+    assertThat(joined.errorCode()).isZero();
+    assertThat(joined.generationId()).isEqualTo(1);
+    assertThat(joined.leader()).isEqualTo(joined.memberId()).startsWith("test-");
+    assertThat(joined.members()).hasSize(1);
+    String member = joined.memberId();
+
+    var sync = new SyncGroupRequestData().setGroupId(group).setMemberId(member).setGenerationId(1);
+    if (v >= 5) {
+      sync.setProtocolType("consumer").setProtocolName("range");
+    }
+    sync.assignments()
+        .add(
+            new SyncGroupRequestData.SyncGroupRequestAssignment()
+                .setMemberId(member)
+                .setAssignment(new byte[] {7}));
+    var synced = (SyncGroupResponseData) send(ApiKeys.SYNC_GROUP, v, sync);
+    assertThat(synced.assignment()).containsExactly(7);
+
+    var beat = new HeartbeatRequestData().setGroupId(group).setMemberId(member).setGenerationId(1);
+    assertThat(((HeartbeatResponseData) send(ApiKeys.HEARTBEAT, v, beat)).errorCode()).isZero();
+    beat.setGenerationId(2);
+    assertThat(((HeartbeatResponseData) send(ApiKeys.HEARTBEAT, v, beat)).errorCode())
+        .isEqualTo(Errors.ILLEGAL_GENERATION.code());
+
+    var partitions = new ArrayList<OffsetCommitRequestData.OffsetCommitRequestPartition>();
+    for (int index = 0; index < 3; index++) {
+      partitions.add(
+          new OffsetCommitRequestData.OffsetCommitRequestPartition()
+              .setPartitionIndex(index)
+              .setCommittedOffset(40 + index)
+              .setCommittedLeaderEpoch(3)
+              .setCommittedMetadata(index == 1 ? "too long" : "meta"));
+    }
+    var commit =
+        new OffsetCommitRequestData()
+            .setGroupId(group)
+            .setMemberId(member)
+            .setGenerationIdOrMemberEpoch(1)
+            .setTopics(
+                List.of(
+                    new OffsetCommitRequestData.OffsetCommitRequestTopic()
+                        .setName("t")
+                        .setTopicId(topicId)
+                        .setPartitions(partitions)));
+    var committed = (OffsetCommitResponseData) send(ApiKeys.OFFSET_COMMIT, v, commit);
+    assertThat(committed.topics().getFirst().partitions())
+        .extracting(one -> Errors.forCode(one.errorCode()))
+        .containsExactly(
+            Errors.NONE, Errors.OFFSET_METADATA_TOO_LARGE, Errors.UNKNOWN_TOPIC_OR_PARTITION);
+
+    var fetch = new OffsetFetchRequestData();
+    if (v >= 8) {
+      fetch.setGroups(
+          List.of(
+              new OffsetFetchRequestData.OffsetFetchRequestGroup()
+                  .setGroupId(group)
+                  .setTopics(
+                      List.of(
+                          new OffsetFetchRequestData.OffsetFetchRequestTopics()
+                              .setName("t")
+                              .setTopicId(topicId)
+                              .setPartitionIndexes(List.of(0, 1)))),
+              new OffsetFetchRequestData.OffsetFetchRequestGroup()
+                  .setGroupId(group)
+                  .setTopics(null)));
+      var fetched = (OffsetFetchResponseData) send(ApiKeys.OFFSET_FETCH, v, fetch);
+      var both = fetched.groups().getFirst().topics().getFirst().partitions();
+      assertThat(both).extracting(one -> one.committedOffset()).containsExactly(40L, -1L);
+      assertThat(both.getFirst().metadata()).isEqualTo("meta");
+      assertThat(both.getFirst().committedLeaderEpoch()).isEqualTo(3);
+      assertThat(fetched.groups().get(1).topics().getFirst().partitions()).hasSize(1);
+    } else {
+      fetch
+          .setGroupId(group)
+          .setTopics(
+              List.of(
+                  new OffsetFetchRequestData.OffsetFetchRequestTopic()
+                      .setName("t")
+                      .setPartitionIndexes(List.of(0, 1))));
+      var fetched = (OffsetFetchResponseData) send(ApiKeys.OFFSET_FETCH, v, fetch);
+      assertThat(fetched.topics().getFirst().partitions())
+          .extracting(one -> one.committedOffset())
+          .containsExactly(40L, -1L);
+    }
+
+    var listed = (ListGroupsResponseData) send(ApiKeys.LIST_GROUPS, v, new ListGroupsRequestData());
+    assertThat(listed.groups()).extracting(one -> one.groupId()).contains(group);
+    var describe = new DescribeGroupsRequestData().setGroups(List.of(group, "nobody"));
+    var described = (DescribeGroupsResponseData) send(ApiKeys.DESCRIBE_GROUPS, v, describe);
+    assertThat(described.groups().getFirst().groupState()).isEqualTo("Stable");
+    assertThat(described.groups().getFirst().members().getFirst().memberAssignment())
+        .containsExactly(7);
+    assertThat(described.groups().get(1).groupState()).isEqualTo("Dead");
+
+    var delete = new DeleteGroupsRequestData().setGroupsNames(List.of(group));
+    var refused = (DeleteGroupsResponseData) send(ApiKeys.DELETE_GROUPS, v, delete);
+    assertThat(refused.results().find(group).errorCode()).isEqualTo(Errors.NON_EMPTY_GROUP.code());
+    var leave = new LeaveGroupRequestData().setGroupId(group);
+    if (v < 3) {
+      leave.setMemberId(member);
+    } else {
+      leave.setMembers(List.of(new LeaveGroupRequestData.MemberIdentity().setMemberId(member)));
+    }
+    assertThat(((LeaveGroupResponseData) send(ApiKeys.LEAVE_GROUP, v, leave)).errorCode()).isZero();
+    var forget = new OffsetDeleteRequestData().setGroupId(group);
+    forget
+        .topics()
+        .add(
+            new OffsetDeleteRequestData.OffsetDeleteRequestTopic()
+                .setName("t")
+                .setPartitions(
+                    List.of(
+                        new OffsetDeleteRequestData.OffsetDeleteRequestPartition()
+                            .setPartitionIndex(0))));
+    assertThat(((OffsetDeleteResponseData) send(ApiKeys.OFFSET_DELETE, v, forget)).errorCode())
+        .isZero();
+    var deleted = (DeleteGroupsResponseData) send(ApiKeys.DELETE_GROUPS, v, delete);
+    assertThat(deleted.results().find(group).errorCode()).isZero();
+  }
+
+  @Test
+  void aTransactionsCoordinatorIsRefusedForGoodAndSaysWhy() {
+    var find =
+        new FindCoordinatorRequestData().setKeyType((byte) 1).setCoordinatorKeys(List.of("tx"));
+    var found = (FindCoordinatorResponseData) send(ApiKeys.FIND_COORDINATOR, 6, find);
+    var only = found.coordinators().getFirst();
+    assertThat(only.errorCode()).isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED.code());
+    assertThat(only.errorMessage()).isEqualTo("transactions are not supported yet");
+  }
+}

@@ -1,0 +1,390 @@
+package io.streamhouse.broker.group;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.group.GroupAnswer.Failed;
+import io.streamhouse.broker.group.GroupAnswer.Fetched;
+import io.streamhouse.broker.group.GroupAnswer.Joined;
+import io.streamhouse.broker.group.GroupAnswer.Synced;
+import io.streamhouse.broker.group.GroupRequest.Commit;
+import io.streamhouse.broker.group.GroupRequest.Fetch;
+import io.streamhouse.broker.group.GroupRequest.Heartbeat;
+import io.streamhouse.broker.group.GroupRequest.Join;
+import io.streamhouse.broker.group.GroupRequest.Leave;
+import io.streamhouse.broker.group.GroupRequest.Leaver;
+import io.streamhouse.broker.group.GroupRequest.Protocol;
+import io.streamhouse.broker.group.GroupRequest.Sync;
+import io.streamhouse.broker.runtime.SimulatedLoop;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.TopicCatalog.CreateTopic.Created;
+import io.streamhouse.metadata.memory.InMemoryMetadata;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+
+/// Members that join, sync, beat, commit, leave and fall silent in any order, a store that fails
+/// before or after it wrote, and coordinators that die at any moment.
+class GroupSimulationTest {
+
+  private static final String GROUP = "g";
+
+  @Property(tries = 400)
+  void generationsAndOffsetsNeverGoBackAndEveryRequestIsAnswered(@ForAll long seed) {
+    var world = new World(seed);
+    for (int step = 0; step < 300; step++) {
+      world.step();
+    }
+    world.settle();
+  }
+
+  private static final class World {
+    final Random random;
+    final SimulatedTime time = new SimulatedTime();
+    final SimulatedLoop loop = new SimulatedLoop(time);
+    final SimulatedLoop store = new SimulatedLoop(time);
+    final List<Client> clients = new ArrayList<>();
+    final List<CompletableFuture<GroupAnswer>> asked = new ArrayList<>();
+    final List<CompletableFuture<Void>> checks = new ArrayList<>();
+    final InMemoryMetadata metadata;
+    final PartitionId partition;
+    final UUID wal = new UUID(1, 1);
+    boolean healthy = true;
+    boolean[] alive = {true};
+    GroupCoordinator coordinator;
+
+    // What clients were told.
+    int generation;
+    long offset = -1;
+    long commits;
+    final Map<Integer, Set<String>> membersByGeneration = new HashMap<>();
+    final Map<String, Bytes> assignments = new HashMap<>();
+
+    World(long seed) {
+      random = new Random(seed);
+      metadata =
+          new InMemoryMetadata(
+              new Random(seed),
+              new InMemoryMetadata.Faults() {
+                @Override
+                public void before(String transaction) {
+                  fail();
+                }
+
+                @Override
+                public void after(String transaction) {
+                  fail();
+                }
+
+                private void fail() {
+                  if (!healthy && random.nextInt(20) == 0) {
+                    throw new MetadataUnavailable("simulated", null);
+                  }
+                }
+              });
+      var topic = ((Created) metadata.topics().create("t", 1, Map.of())).topic();
+      partition = new PartitionId(topic.id(), 0);
+      coordinator = begin();
+      for (int i = 0; i < 4; i++) {
+        clients.add(new Client("c" + i));
+      }
+      run();
+      healthy = false;
+    }
+
+    GroupCoordinator begin() {
+      boolean was = healthy;
+      healthy = true;
+      var incarnation = new UUID(random.nextLong(), random.nextLong());
+      metadata.leases().register(new NewSession(incarnation, 1, wal, Optional.empty(), Map.of()));
+      healthy = was;
+      boolean[] lives = {true};
+      alive = lives;
+      var next =
+          new GroupCoordinator(
+              metadata,
+              incarnation,
+              1,
+              () -> lives[0],
+              loop,
+              store,
+              time,
+              random,
+              new AgentConfig.Groups(
+                  Duration.ofSeconds(random.nextInt(2) * 3L),
+                  Duration.ofSeconds(6),
+                  Duration.ofMinutes(5),
+                  3,
+                  100,
+                  Duration.ofDays(7)));
+      next.start();
+      return next;
+    }
+
+    void step() {
+      switch (random.nextInt(12)) {
+        case 0 -> {
+          time.pass(Duration.ofMillis(random.nextInt(5_000)));
+          run();
+        }
+        case 1, 2, 3 -> {
+          for (int i = random.nextInt(10); i >= 0; i--) {
+            var _ = loop.step();
+          }
+        }
+        case 4, 5 -> {
+          for (int i = random.nextInt(4); i >= 0; i--) {
+            var _ = store.step();
+          }
+        }
+        case 6 -> {
+          if (random.nextInt(15) == 0) {
+            // The old one's pending calls still reach the store; they must be refused.
+            alive[0] = false;
+            asked.clear();
+            clients.forEach(client -> client.waits = false);
+            coordinator = begin();
+          } else {
+            run();
+          }
+        }
+        default -> clients.get(random.nextInt(clients.size())).act();
+      }
+    }
+
+    void run() {
+      for (int i = 0; i < 100_000; i++) {
+        boolean some = loop.step();
+        some |= store.step();
+        if (!some) {
+          return;
+        }
+      }
+      throw new AssertionError("tasks without end");
+    }
+
+    /// The store is well, and clients are silent: all is answered and the group ends empty.
+    void settle() {
+      healthy = true;
+      for (int i = 0; i < 200; i++) {
+        time.pass(Duration.ofSeconds(5));
+        run();
+      }
+      assertThat(asked).allMatch(CompletableFuture::isDone);
+      checks.stream().filter(CompletableFuture::isDone).forEach(CompletableFuture::join);
+      var described = ask(new GroupRequest.Describe());
+      var fetched = ask(new Fetch(Optional.empty()));
+      run();
+      if (described.join() instanceof GroupAnswer.Described group) {
+        assertThat(group.state()).isEqualTo(GroupState.EMPTY);
+      } else {
+        assertThat(described.join()).isEqualTo(new Failed(GroupFailure.GROUP_NOT_FOUND));
+        assertThat(generation).isZero();
+      }
+      assertThat(at(fetched.join())).isGreaterThanOrEqualTo(offset);
+      joinAfresh();
+    }
+
+    /// A group that is left alone becomes stable, and each member has what the leader gave it.
+    void joinAfresh() {
+      var joins = new ArrayList<CompletableFuture<GroupAnswer>>();
+      for (var client : clients.subList(0, 3)) {
+        joins.add(ask(client.join("", false)));
+      }
+      run();
+      for (int i = 0; i < 8 && !joins.getFirst().isDone(); i++) {
+        time.pass(Duration.ofSeconds(1));
+        run();
+      }
+      // Without a delay the first is a generation of its own, and all but it wait for it.
+      var leader = (Joined) joins.getFirst().join();
+      if (leader.members().size() < 3) {
+        joins.set(0, ask(clients.getFirst().join(leader.memberId(), false)));
+        run();
+        leader = (Joined) joins.getFirst().join();
+      }
+      assertThat(leader.members()).hasSize(3);
+      assertThat(leader.generation()).isGreaterThan(generation == 0 ? 0 : generation - 1);
+      var plan = new HashMap<String, Bytes>();
+      leader.members().forEach(member -> plan.put(member.memberId(), bytes(member.memberId())));
+      var syncs = new ArrayList<CompletableFuture<GroupAnswer>>();
+      for (var one : joins.reversed()) {
+        var joined = (Joined) one.join();
+        syncs.add(ask(new Sync(joined.memberId(), null, joined.generation(), null, null, plan)));
+      }
+      run();
+      for (int i = 0; i < 3; i++) {
+        var id = ((Joined) joins.reversed().get(i).join()).memberId();
+        assertThat(((Synced) syncs.get(i).join()).assignment()).isEqualTo(bytes(id));
+      }
+    }
+
+    /// Asks, and keeps what `told` finds wrong.
+    void ask(GroupRequest request, Consumer<GroupAnswer> told) {
+      checks.add(ask(request).thenAccept(told));
+    }
+
+    CompletableFuture<GroupAnswer> ask(GroupRequest request) {
+      var answer = coordinator.handle(GROUP, request);
+      asked.add(answer);
+      return answer;
+    }
+
+    long at(GroupAnswer answer) {
+      var found = ((Fetched) answer).offsets().get(partition);
+      return found == null ? -1 : found.offset();
+    }
+
+    final class Client {
+      final String name;
+      String id = "";
+      int known = -1;
+      List<String> members = List.of();
+      boolean waits;
+
+      Client(String name) {
+        this.name = name;
+      }
+
+      Join join(String memberId, boolean requireId) {
+        return new Join(
+            memberId,
+            null,
+            coordinator.newMemberId(name),
+            requireId,
+            true,
+            name,
+            "/h",
+            10_000,
+            20_000,
+            "consumer",
+            List.of(new Protocol("range", bytes(name))),
+            "");
+      }
+
+      void act() {
+        if (waits && random.nextInt(10) != 0) {
+          return;
+        }
+        waits = true;
+        switch (random.nextInt(8)) {
+          case 0, 1 -> ask(join(id, random.nextBoolean()), this::joined);
+          case 2, 3 -> {
+            var plan = new HashMap<String, Bytes>();
+            for (var member : members) {
+              plan.put(member, bytes(member + "/" + random.nextInt()));
+            }
+            var me = id;
+            int mine = known;
+            ask(new Sync(me, null, mine, null, null, plan), answer -> synced(answer, me, mine));
+          }
+          case 4 -> ask(new Heartbeat(id, null, known), this::told);
+          case 5 -> {
+            long value = commits++;
+            var commit = new CommittedOffset(value, Optional.empty(), "m", time.wallMillis());
+            ask(
+                new Commit(id, null, known, Map.of(partition, commit)),
+                answer -> {
+                  told(answer);
+                  if (answer instanceof GroupAnswer.Committed) {
+                    offset = Math.max(offset, value);
+                  }
+                });
+          }
+          case 6 -> {
+            long floor = offset;
+            ask(
+                new Fetch(Optional.of(Set.of(partition))),
+                answer -> {
+                  told(answer);
+                  if (answer instanceof Fetched) {
+                    assertThat(at(answer)).isGreaterThanOrEqualTo(floor);
+                    offset = Math.max(offset, at(answer));
+                  }
+                });
+          }
+          default -> {
+            if (random.nextInt(3) == 0) {
+              ask(new Leave(List.of(new Leaver(id, null, ""))), this::told);
+              id = "";
+              known = -1;
+            } else {
+              waits = false;
+            }
+          }
+        }
+      }
+
+      void joined(GroupAnswer answer) {
+        told(answer);
+        if (answer instanceof Joined joined) {
+          assertThat(joined.generation())
+              .as("generations only rise")
+              .isGreaterThanOrEqualTo(generation);
+          generation = joined.generation();
+          id = joined.memberId();
+          known = joined.generation();
+          members = joined.members().stream().map(one -> one.memberId()).toList();
+          if (!members.isEmpty()) {
+            var before = membersByGeneration.put(known, new HashSet<>(members));
+            assertThat(before).as("members of a generation").isIn(null, new HashSet<>(members));
+          }
+        }
+      }
+
+      void synced(GroupAnswer answer, String member, int ofGeneration) {
+        told(answer);
+        if (answer instanceof Synced synced) {
+          var before = assignments.put(ofGeneration + "/" + member, synced.assignment());
+          assertThat(before).as("assignment").isIn(null, synced.assignment());
+        }
+      }
+
+      void told(GroupAnswer answer) {
+        waits = false;
+        if (answer instanceof Failed(var failure, var memberId)) {
+          switch (failure) {
+            case MEMBER_ID_REQUIRED -> id = memberId;
+            case UNKNOWN_MEMBER -> {
+              id = "";
+              known = -1;
+            }
+            case NOT_COORDINATOR,
+                LOADING,
+                NOT_AVAILABLE,
+                INVALID_GROUP_ID,
+                GROUP_NOT_FOUND,
+                GROUP_NOT_EMPTY,
+                GROUP_FULL,
+                FENCED_INSTANCE,
+                ILLEGAL_GENERATION,
+                REBALANCING,
+                INCONSISTENT_PROTOCOL,
+                INVALID_SESSION_TIMEOUT,
+                SUBSCRIBED -> {}
+          }
+        }
+      }
+    }
+  }
+
+  private static Bytes bytes(String text) {
+    return Bytes.of(text.getBytes(StandardCharsets.UTF_8));
+  }
+}
