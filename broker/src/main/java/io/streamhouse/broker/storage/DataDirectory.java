@@ -201,6 +201,8 @@ public final class DataDirectory implements AutoCloseable {
     var properties = new Properties();
     try (Reader reader = Files.newBufferedReader(file)) {
       properties.load(reader);
+    } catch (IllegalArgumentException malformed) {
+      throw new DataDirectoryUnusable("cannot read " + file, malformed);
     }
     var fields = new Fields(file, properties);
     int version = fields.number("format.version");

@@ -1,0 +1,9 @@
+package io.streamhouse.broker.storage;
+
+class InMemoryStoreTest extends ObjectStoreContract {
+
+  @Override
+  ObjectStore open() {
+    return new InMemoryStore();
+  }
+}
