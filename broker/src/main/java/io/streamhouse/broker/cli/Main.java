@@ -1,5 +1,6 @@
 package io.streamhouse.broker.cli;
 
+import io.streamhouse.broker.Agent;
 import io.streamhouse.broker.StartFailure;
 import io.streamhouse.broker.cli.StartOptions.Misuse;
 import io.streamhouse.broker.config.AgentConfig;
@@ -67,7 +68,23 @@ public final class Main {
   }
 
   private static RunningAgent startAgent(AgentConfig config, TimeSource time) throws StartFailure {
-    throw new StartFailure("this build has no agent yet");
+    var agent = Agent.start(config, time);
+    return new RunningAgent() {
+      @Override
+      public List<String> listenAddresses() {
+        return agent.listenAddresses();
+      }
+
+      @Override
+      public void awaitStopped() throws InterruptedException {
+        agent.awaitStopped();
+      }
+
+      @Override
+      public void close() {
+        agent.close();
+      }
+    };
   }
 
   /// @return the exit code

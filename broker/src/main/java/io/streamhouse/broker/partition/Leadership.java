@@ -28,6 +28,7 @@ public final class Leadership {
   private final Opener opener;
   private final Function<Topic, PartitionSettings> settings;
   private final ConcurrentHashMap<PartitionId, Partition> led = new ConcurrentHashMap<>();
+  private volatile boolean released;
 
   /// Makes a partition out of a lease.
   public interface Opener {
@@ -71,6 +72,11 @@ public final class Leadership {
     }
   }
 
+  /// Whether everything was given up: what was led here is no longer known.
+  boolean released() {
+    return released;
+  }
+
   /// Brings what is led in line with `image`.
   ///
   /// @return whether leases were taken
@@ -92,6 +98,7 @@ public final class Leadership {
   /// Gives every lease up: those of flushed partitions with a null tail, the others with their tail
   /// where it is.
   public void release() {
+    released = true;
     var flushed = new ArrayList<Lease<PartitionId>>();
     var unflushed = new ArrayList<Lease<PartitionId>>();
     for (var partition : led.values()) {

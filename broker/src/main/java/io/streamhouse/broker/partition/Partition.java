@@ -348,6 +348,7 @@ public final class Partition implements Appends, WalAppend.Owner {
                 new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), batches, this));
         if (refusal != null) {
           budget.release(batches.sizeInBytes());
+          background.requestFlush();
           settled.complete(result, new AppendResult.Refused(failureOf(refusal)));
           return;
         }

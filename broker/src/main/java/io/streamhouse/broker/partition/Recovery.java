@@ -46,7 +46,9 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
     Set<PartitionId> unclaimed = replay.unclaimed();
     return (partition, endOffset) -> {
       var led = leadership.find(partition);
-      return led != null ? led.committedEnd() < endOffset : unclaimed.contains(partition);
+      return led != null
+          ? led.committedEnd() < endOffset
+          : leadership.released() || unclaimed.contains(partition);
     };
   }
 }

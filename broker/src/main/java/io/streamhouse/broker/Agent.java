@@ -1,0 +1,433 @@
+package io.streamhouse.broker;
+
+import ch.qos.logback.classic.LoggerContext;
+import io.streamhouse.broker.api.AdminApis;
+import io.streamhouse.broker.api.DataApis;
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.catalog.StoredCatalog;
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
+import io.streamhouse.broker.config.TimestampType;
+import io.streamhouse.broker.config.TopicConfig;
+import io.streamhouse.broker.config.TopicDefaults;
+import io.streamhouse.broker.lease.Session;
+import io.streamhouse.broker.partition.BackgroundWork;
+import io.streamhouse.broker.partition.FlushDriver;
+import io.streamhouse.broker.partition.FlushOptions;
+import io.streamhouse.broker.partition.Flusher;
+import io.streamhouse.broker.partition.Leadership;
+import io.streamhouse.broker.partition.Partition;
+import io.streamhouse.broker.partition.PartitionLeases;
+import io.streamhouse.broker.partition.PartitionSettings;
+import io.streamhouse.broker.partition.Recovery;
+import io.streamhouse.broker.partition.TailBudget;
+import io.streamhouse.broker.read.StoredLogs;
+import io.streamhouse.broker.runtime.ThreadLoop;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.broker.runtime.WorkerPool;
+import io.streamhouse.broker.storage.DataDirectory;
+import io.streamhouse.broker.storage.DataDirectoryUnusable;
+import io.streamhouse.broker.storage.LocalDirectoryStore;
+import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.wal.DirectoryWalFiles;
+import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.Topic;
+import io.streamhouse.metadata.db.SqliteMetadata;
+import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.Features;
+import io.streamhouse.protocol.KafkaServer;
+import io.streamhouse.protocol.Listener;
+import io.streamhouse.protocol.ServerOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One agent, put together: the only place that knows the concrete classes. [#start] reads top to
+/// bottom in the order things come up; [#close] takes them down in reverse.
+public final class Agent implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(Agent.class);
+
+  /// By how much an agent stops trusting its session before others may end it.
+  private static final Duration SESSION_MARGIN = Duration.ofSeconds(1);
+
+  /// How often what depends on time is looked at.
+  private static final Duration TICK = Duration.ofSeconds(1);
+
+  /// How long a stop may flush; what is left stays in the write-ahead log.
+  private static final Duration FLUSH_LIMIT = Duration.ofSeconds(15);
+
+  private static final Duration DRAIN_LIMIT = Duration.ofSeconds(3);
+
+  private final ArrayDeque<Part> parts = new ArrayDeque<>();
+  private final CountDownLatch stopped = new CountDownLatch(1);
+  private List<String> addresses = List.of();
+  private boolean closed;
+
+  /// Something that was started, and how it is stopped.
+  private record Part(String name, AutoCloseable stop) {}
+
+  private Agent() {}
+
+  /// Starts an agent that serves until it is closed.
+  ///
+  /// @throws StartFailure if it cannot start as it was told; nothing stays behind then
+  public static Agent start(AgentConfig config, TimeSource time) throws StartFailure {
+    var agent = new Agent();
+    try {
+      agent.run(config, time);
+      return agent;
+    } catch (IOException
+        | DataDirectoryUnusable
+        | MetadataUnavailable
+        | Session.NodeIdInUse failed) {
+      agent.close();
+      throw new StartFailure(String.valueOf(failed.getMessage()), failed);
+    } catch (RuntimeException failed) {
+      agent.close();
+      throw failed;
+    }
+  }
+
+  private void run(AgentConfig config, TimeSource time)
+      throws IOException, DataDirectoryUnusable, Session.NodeIdInUse {
+    RandomGenerator random = new SecureRandom();
+    var storage = config.storage();
+
+    var directory = DataDirectory.open(storage.dataDir(), config.nodeId(), random);
+    started("data directory", directory);
+    var metadata = metadata(storage.metadataUrl(), random);
+    started("metadata", metadata);
+    directory.join(metadata.clusterId());
+
+    // Ports come early: a taken one fails the start before anything is recovered.
+    var server = KafkaServer.bind(listeners(config), serverOptions(config));
+    started("listeners", server);
+    var advertised = advertised(config, server);
+
+    var incarnation = new UUID(random.nextLong(), random.nextLong());
+    var session =
+        Session.begin(
+            metadata.leases(),
+            new NewSession(
+                incarnation, config.nodeId(), directory.walId(), config.rack(), advertised),
+            config.session().timeout(),
+            SESSION_MARGIN,
+            time);
+    started("session", session::end);
+    var renewal = new ThreadLoop("session", this::die);
+    started("session renewal", renewal);
+
+    var blocking = new WorkerPool("blocking", 8, 100_000);
+    started("blocking workers", blocking);
+    var computing = new WorkerPool("computing", 1, 10_000);
+    started("computing workers", computing);
+    var store = new LocalDirectoryStore(storage.objectDir());
+    started("object store", store);
+    var segments =
+        new SegmentCache(
+            store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
+    started("segment cache", segments);
+
+    var changes = new WorkerPool("catalog", 1, 1000);
+    started("catalog worker", changes);
+    var catalog = new StoredCatalog(metadata.topics(), metadata.clusterId(), changes);
+
+    var leases = new PartitionLeases(metadata.leases(), incarnation, directory.walId());
+    var recovery =
+        Recovery.run(
+            catalog.image(),
+            leases,
+            topic -> metadata.topics().deletedAmong(List.of(topic)).contains(topic),
+            new DirectoryWalFiles(directory.wal()),
+            directory.walId(),
+            walOptions(config),
+            time);
+    var wal = recovery.wal();
+    var writer = Thread.ofPlatform().name("wal-writer").daemon().unstarted(fatal(wal::drive));
+    started("write-ahead log", () -> stopWriter(wal, writer));
+    writer.start();
+
+    var budget = new TailBudget(config.flush().tailMaxBytes());
+    var flush = new AtomicReference<Runnable>(() -> {});
+    var background =
+        new BackgroundWork(
+            metadata.manifest(),
+            row -> segments.open(row).join(),
+            blocking,
+            computing,
+            () -> flush.get().run());
+    var defaults = new AtomicReference<>(topicDefaults(config, catalog.image()));
+    var leadership =
+        new Leadership(
+            leases,
+            (grant, settings) ->
+                new Partition(
+                    grant,
+                    recovery.replay().tail(grant.lease().key()),
+                    settings,
+                    session,
+                    wal,
+                    budget,
+                    background,
+                    time),
+            topic -> settings(topic, defaults.get()));
+    leadership.open(catalog.image(), recovery.grants());
+    started("leadership", leadership::release);
+    catalog.follow(
+        image -> {
+          defaults.set(topicDefaults(config, image));
+          return leadership.reconcile(image);
+        });
+
+    var flusher =
+        new Flusher(
+            leadership::all,
+            new FlushOptions(
+                config.flush().bytes(),
+                config.flush().interval(),
+                config.flush().compression() == SegmentCompression.LZ4),
+            budget,
+            metadata.manifest(),
+            store,
+            incarnation,
+            () -> new UUID(random.nextLong(), random.nextLong()));
+    var flushing = new FlushDriver(flusher, this::die);
+    flush.set(flushing::request);
+    started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership, time));
+
+    var timers = new ThreadLoop("timers", this::die);
+    started("timers", timers);
+    every(
+        renewal,
+        config.session().renewal(),
+        () -> renew(session, leadership, config.producerIdExpiration()));
+    var housekeeping = new ThreadLoop("housekeeping", this::die);
+    started("housekeeping", housekeeping);
+    every(
+        housekeeping,
+        TICK,
+        () -> {
+          wal.trim(recovery.kept(leadership), false);
+          if (wal.sizeInBytes() > config.wal().maxBytes() / 2) {
+            flushing.request();
+          }
+        });
+
+    var refreshed = catalog.refresh();
+    refreshed.join();
+    var logs =
+        new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
+    var handlers = new ArrayList<ApiHandler<?>>();
+    handlers.addAll(
+        AdminApis.handlers(
+            catalog, timers, config, (LoggerContext) LoggerFactory.getILoggerFactory()));
+    handlers.addAll(
+        DataApis.handlers(catalog, logs, timers, time, random, config.fetching()));
+    server.serve(handlers, Features.NONE);
+    started("connections", server);
+    log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);
+  }
+
+  /// A task that may fail with an I/O error.
+  private interface Task {
+    void run() throws IOException;
+  }
+
+  private void started(String name, AutoCloseable stop) {
+    parts.push(new Part(name, stop));
+  }
+
+  private static MetadataStore metadata(String url, RandomGenerator random) throws IOException {
+    if (!url.startsWith("jdbc:sqlite:")) {
+      throw new IOException("streamhouse.metadata.url " + url + " is not supported");
+    }
+    var file = Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath();
+    var parent = file.getParent();
+    if (parent != null) {
+      Files.createDirectories(parent);
+    }
+    return SqliteMetadata.open(file, random);
+  }
+
+  private static List<Listener> listeners(AgentConfig config) {
+    return config.network().listeners().stream()
+        .map(listener -> new Listener(listener.name(), listener.host(), listener.port()))
+        .toList();
+  }
+
+  private Map<String, String> advertised(AgentConfig config, KafkaServer server) {
+    var advertised = new LinkedHashMap<String, String>();
+    var local = new ArrayList<String>();
+    for (var listener : config.network().listeners()) {
+      int port = server.port(listener.name());
+      advertised.put(listener.name(), config.network().advertise(listener, port).address());
+      local.add(listener.withPort(port).address());
+    }
+    addresses = List.copyOf(local);
+    return advertised;
+  }
+
+  private static ServerOptions serverOptions(AgentConfig config) {
+    var network = config.network();
+    return new ServerOptions(
+        network.requestMaxBytes(),
+        ServerOptions.defaults().connectionBytes(),
+        network.queuedRequestBytes(),
+        network.maxConnections(),
+        network.idleTimeout().orElse(Duration.ofDays(36_500)),
+        DRAIN_LIMIT,
+        network.eventLoops());
+  }
+
+  private static WalOptions walOptions(AgentConfig config) {
+    var wal = config.wal();
+    return new WalOptions(
+        switch (wal.fsync()) {
+          case ALWAYS -> WalOptions.Fsync.ALWAYS;
+          case INTERVAL -> WalOptions.Fsync.INTERVAL;
+          case NEVER -> WalOptions.Fsync.NEVER;
+        },
+        wal.fsyncInterval(),
+        wal.fileBytes(),
+        wal.maxBytes(),
+        config.storage().diskReserveBytes());
+  }
+
+  private static TopicDefaults topicDefaults(AgentConfig config, Image image) {
+    return config
+        .topicDefaults()
+        .withDynamic(
+            image.agentConfigs(Optional.empty()), image.agentConfigs(Optional.of(config.nodeId())));
+  }
+
+  private static PartitionSettings settings(Topic topic, TopicDefaults defaults) {
+    var config = TopicConfig.resolve(topic.configs(), defaults);
+    return new PartitionSettings(
+        config.maxMessageBytes(),
+        config.timestampType() == TimestampType.LOG_APPEND_TIME,
+        config.timestampBeforeMaxMillis(),
+        config.timestampAfterMaxMillis(),
+        switch (config.compression().codec()) {
+          case PRODUCER -> PartitionSettings.AS_PRODUCED;
+          case UNCOMPRESSED -> 0;
+          case GZIP -> 1;
+          case SNAPPY -> 2;
+          case LZ4 -> 3;
+          case ZSTD -> 4;
+        },
+        config.compression().level(),
+        config.compactKeys());
+  }
+
+  private void renew(Session session, Leadership leadership, Duration producerExpiration) {
+    try {
+      session.renew();
+    } catch (MetadataUnavailable unreachable) {
+      log.warn("session not renewed why={}", unreachable.toString());
+    }
+    if (session.over()) {
+      die(new IllegalStateException("another agent declared this session dead"));
+    }
+    leadership.all().forEach(partition -> partition.tick(producerExpiration));
+  }
+
+  /// Runs `task` again and again, `pause` after it has ended.
+  private void every(ThreadLoop loop, Duration pause, Task task) {
+    var _ =
+        loop.after(
+            pause,
+            () -> {
+              try {
+                task.run();
+              } catch (IOException | MetadataUnavailable failed) {
+                log.warn("background task failed, it runs again why={}", failed.toString());
+              }
+              every(loop, pause, task);
+            });
+  }
+
+  private static void stopWriter(WriteAheadLog wal, Thread writer)
+      throws IOException, InterruptedException {
+    wal.shut();
+    writer.join(DRAIN_LIMIT);
+    wal.close();
+  }
+
+  /// Flushes what there is, then lets go of the log files that are not needed any more.
+  private static void stopFlushing(
+      FlushDriver flushing,
+      WriteAheadLog wal,
+      Recovery recovery,
+      Leadership leadership,
+      TimeSource time)
+      throws IOException {
+    if (!flushing.finish(FLUSH_LIMIT, time)) {
+      log.warn("not everything could be flushed; the rest stays in the write-ahead log");
+    }
+    wal.trim(recovery.kept(leadership), true);
+  }
+
+  /// Where it listens, `host:port`, with the port in use.
+  public List<String> listenAddresses() {
+    return addresses;
+  }
+
+  /// Waits until the agent was closed.
+  public void awaitStopped() throws InterruptedException {
+    stopped.await();
+  }
+
+  private Runnable fatal(Runnable body) {
+    return () -> {
+      try {
+        body.run();
+      } catch (Throwable thrown) {
+        die(thrown);
+      }
+    };
+  }
+
+  /// An error in the log, the flusher or the lease keeper: a dead owner is safer than a confused
+  /// one. What was acknowledged is in the log, so nothing is lost by stopping at once.
+  private void die(Throwable thrown) {
+    log.error("the agent cannot go on", thrown);
+    Runtime.getRuntime().halt(1);
+  }
+
+  /// Stops serving, flushes what it can in bounded time, and releases everything.
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    while (!parts.isEmpty()) {
+      var part = parts.pop();
+      try {
+        part.stop().close();
+      } catch (Exception failed) {
+        log.warn("stopping failed part={}", part.name(), failed);
+      }
+    }
+    stopped.countDown();
+  }
+}
