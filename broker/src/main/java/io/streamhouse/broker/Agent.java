@@ -55,7 +55,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -80,6 +79,11 @@ public final class Agent implements AutoCloseable {
   private final ArrayDeque<Part> parts = new ArrayDeque<>();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private List<String> addresses = List.of();
+
+  // What partitions are given before it exists or changes.
+  private volatile Runnable requestFlush = () -> {};
+  private volatile TopicDefaults topicDefaults = TopicDefaults.none();
+
   private boolean closed;
 
   /// Something that was started, and how it is stopped.
@@ -143,8 +147,7 @@ public final class Agent implements AutoCloseable {
     var store = new LocalDirectoryStore(storage.objectDir());
     started("object store", store);
     var segments =
-        new SegmentCache(
-            store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
+        new SegmentCache(store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
     started("segment cache", segments);
 
     var changes = new WorkerPool("catalog", 1, 1000);
@@ -167,15 +170,14 @@ public final class Agent implements AutoCloseable {
     writer.start();
 
     var budget = new TailBudget(config.flush().tailMaxBytes());
-    var flush = new AtomicReference<Runnable>(() -> {});
     var background =
         new BackgroundWork(
             metadata.manifest(),
             row -> segments.open(row).join(),
             blocking,
             computing,
-            () -> flush.get().run());
-    var defaults = new AtomicReference<>(topicDefaults(config, catalog.image()));
+            () -> requestFlush.run());
+    topicDefaults = topicDefaults(config, catalog.image());
     var leadership =
         new Leadership(
             leases,
@@ -189,14 +191,13 @@ public final class Agent implements AutoCloseable {
                     budget,
                     background,
                     time),
-            topic -> settings(topic, defaults.get()));
+            topic -> settings(topic, topicDefaults));
     leadership.open(catalog.image(), recovery.grants());
     started("leadership", leadership::release);
-    catalog.follow(
-        image -> {
-          defaults.set(topicDefaults(config, image));
-          return leadership.reconcile(image);
-        });
+    catalog.follow(image -> {
+      topicDefaults = topicDefaults(config, image);
+      return leadership.reconcile(image);
+    });
 
     var flusher =
         new Flusher(
@@ -211,7 +212,7 @@ public final class Agent implements AutoCloseable {
             incarnation,
             () -> new UUID(random.nextLong(), random.nextLong()));
     var flushing = new FlushDriver(flusher, this::die);
-    flush.set(flushing::request);
+    requestFlush = flushing::request;
     started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership, time));
 
     var timers = new ThreadLoop("timers", this::die);
@@ -234,14 +235,12 @@ public final class Agent implements AutoCloseable {
 
     var refreshed = catalog.refresh();
     refreshed.join();
-    var logs =
-        new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
+    var logs = new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(
         AdminApis.handlers(
             catalog, timers, config, (LoggerContext) LoggerFactory.getILoggerFactory()));
-    handlers.addAll(
-        DataApis.handlers(catalog, logs, timers, time, random, config.fetching()));
+    handlers.addAll(DataApis.handlers(catalog, logs, timers, time, random, config.fetching()));
     server.serve(handlers, Features.NONE);
     started("connections", server);
     log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);

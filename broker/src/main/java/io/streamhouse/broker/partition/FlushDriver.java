@@ -25,14 +25,13 @@ public final class FlushDriver implements AutoCloseable {
         Thread.ofPlatform()
             .name("flusher")
             .daemon()
-            .unstarted(
-                () -> {
-                  try {
-                    pump();
-                  } catch (Throwable thrown) {
-                    onError.accept(thrown);
-                  }
-                });
+            .unstarted(() -> {
+              try {
+                pump();
+              } catch (Throwable thrown) {
+                onError.accept(thrown);
+              }
+            });
     thread.start();
   }
 
