@@ -3,6 +3,7 @@ package io.streamhouse.broker;
 import ch.qos.logback.classic.LoggerContext;
 import io.streamhouse.broker.api.AdminApis;
 import io.streamhouse.broker.api.DataApis;
+import io.streamhouse.broker.api.GroupApis;
 import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.catalog.StoredCatalog;
 import io.streamhouse.broker.config.AgentConfig;
@@ -10,6 +11,7 @@ import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
 import io.streamhouse.broker.config.TimestampType;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.config.TopicDefaults;
+import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.FlushDriver;
@@ -241,8 +243,25 @@ public final class Agent implements AutoCloseable {
         AdminApis.handlers(
             catalog, timers, config, (LoggerContext) LoggerFactory.getILoggerFactory()));
     handlers.addAll(DataApis.handlers(catalog, logs, timers, time, random, config.fetching()));
+    var grouping = new ThreadLoop("groups", this::die);
+    started("group loop", grouping);
+    var groups =
+        new GroupCoordinator(
+            metadata,
+            incarnation,
+            config.nodeId(),
+            session,
+            grouping,
+            blocking,
+            time,
+            random,
+            config.groups());
+    groups.start();
+    handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
     server.serve(handlers, Features.NONE);
     started("connections", server);
+    // Stopped before the connections, so that members that wait still get an answer.
+    started("groups", groups);
     log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);
   }
 
