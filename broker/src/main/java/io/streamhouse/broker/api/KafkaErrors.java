@@ -47,7 +47,20 @@ final class KafkaErrors {
       case Failure.Backpressure(var why) -> why;
       case Failure.Storage(var why) -> why;
       case Failure.Unsupported(var what) -> what;
-      default -> null;
+      case Failure.CorruptBatch _,
+          Failure.UnsupportedBatchFormat _,
+          Failure.UnsupportedCompression _,
+          Failure.OutOfOrderSequence _,
+          Failure.InvalidProducerEpoch _,
+          Failure.OffsetOutOfRange _,
+          Failure.OffsetNotAvailable _,
+          Failure.NotLeader _,
+          Failure.FencedLeaderEpoch _,
+          Failure.UnknownLeaderEpoch _,
+          Failure.UnknownTopic _,
+          Failure.UnknownTopicId _,
+          Failure.TimedOut _ ->
+          null;
     };
   }
 

@@ -2,11 +2,13 @@ package io.streamhouse.broker.api;
 
 import io.streamhouse.broker.catalog.Catalog;
 import io.streamhouse.broker.read.LogReader;
+import io.streamhouse.broker.read.LogReader.ReadResult;
 import io.streamhouse.broker.read.LogReader.TimestampResult;
 import io.streamhouse.broker.read.Logs;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.protocol.Reply;
 import io.streamhouse.protocol.Request;
 import java.time.Duration;
@@ -117,7 +119,7 @@ final class ListOffsetsHandler implements ApiHandler<ListOffsetsRequestData> {
     }
     long visibleEnd = visibleEnd(request, reader);
     if (timestamp == LATEST) {
-      return done(new TimestampResult.Found(visibleEnd, -1, reader.leaderEpoch()));
+      return latest(reader, visibleEnd);
     }
     if (timestamp == EARLIEST || timestamp == EARLIEST_LOCAL) {
       return done(new TimestampResult.Found(reader.startOffset(), -1, -1));
@@ -135,6 +137,21 @@ final class ListOffsetsHandler implements ApiHandler<ListOffsetsRequestData> {
                 && offset >= visibleEnd(request, reader)
             ? new TimestampResult.None()
             : result);
+  }
+
+  /// The end, if this agent surely leads: of a leader that was replaced, an old end would look like
+  /// lost records (KIP-207). A read at the end finds that out and costs nothing.
+  private static CompletableFuture<TimestampResult> latest(LogReader reader, long end) {
+    return reader
+        .read(end, 0, end)
+        .thenApply(read ->
+            switch (read) {
+              case ReadResult.Failed(var failure) -> new TimestampResult.Failed(failure);
+              case ReadResult.Read(var pieces) -> {
+                pieces.forEach(RecordBatches::release);
+                yield new TimestampResult.Found(end, -1, reader.leaderEpoch());
+              }
+            });
   }
 
   private static long visibleEnd(Request<ListOffsetsRequestData> request, LogReader reader) {
