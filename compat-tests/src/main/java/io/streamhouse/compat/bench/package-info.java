@@ -1,0 +1,5 @@
+/// A small benchmark against Apache Kafka, side by side.
+@NullMarked
+package io.streamhouse.compat.bench;
+
+import org.jspecify.annotations.NullMarked;
