@@ -13,7 +13,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
-import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
 import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData;
 import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData.AlterConfigsResource;
 import org.apache.kafka.common.message.IncrementalAlterConfigsResponseData;
@@ -26,6 +25,12 @@ import org.apache.kafka.common.protocol.Errors;
 /// all.
 final class IncrementalAlterConfigsHandler
     implements ApiHandler<IncrementalAlterConfigsRequestData> {
+
+  // Operations, as KIP-339 numbers them.
+  private static final byte SET = 0;
+  private static final byte DELETE = 1;
+  private static final byte APPEND = 2;
+  private static final byte SUBTRACT = 3;
 
   private final Catalog catalog;
   private final SerialLoop timers;
@@ -80,7 +85,7 @@ final class IncrementalAlterConfigsHandler
       if (!names.add(config.name())) {
         return new Plan.Refused(AlteredResource.repeatedKeys());
       }
-      if (config.value() == null && config.configOperation() != OpType.DELETE.id()) {
+      if (config.value() == null && config.configOperation() != DELETE) {
         nulls.add(config.name());
       }
     }
@@ -88,18 +93,19 @@ final class IncrementalAlterConfigsHandler
       return new Plan.Refused(AlteredResource.nullValues(nulls));
     }
     for (var config : resource.configs()) {
-      var operation = OpType.forId(config.configOperation());
-      if (operation == null) {
-        return new Plan.Refused(
-            Refusal.invalid("Unknown operations type " + config.configOperation()));
-      }
-      asked.add(
-          switch (operation) {
+      var edit =
+          switch (config.configOperation()) {
             case SET -> new Edit.Put(config.name(), config.value());
             case DELETE -> new Edit.Delete(config.name());
             case APPEND -> new Edit.Append(config.name(), config.value());
             case SUBTRACT -> new Edit.Subtract(config.name(), config.value());
-          });
+            default -> null;
+          };
+      if (edit == null) {
+        return new Plan.Refused(
+            Refusal.invalid("Unknown operations type " + config.configOperation()));
+      }
+      asked.add(edit);
     }
     return edits.plan(image, resource.resourceType(), resource.resourceName(), asked, false);
   }

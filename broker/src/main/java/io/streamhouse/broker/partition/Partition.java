@@ -336,7 +336,7 @@ public final class Partition implements Appends, WalAppend.Owner {
               result,
               settled);
       case ProducerStates.Check.Accepted _ -> {
-        if (!budget.tryReserve(batches.sizeInBytes())) {
+        if (!budget.tryReserve(Tail.cost(batches))) {
           background.requestFlush();
           settled.complete(
               result, new AppendResult.Refused(new Failure.Backpressure("unflushed data is full")));
@@ -347,7 +347,7 @@ public final class Partition implements Appends, WalAppend.Owner {
             wal.append(
                 new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), batches, this));
         if (refusal != null) {
-          budget.release(batches.sizeInBytes());
+          budget.release(Tail.cost(batches));
           background.requestFlush();
           settled.complete(result, new AppendResult.Refused(failureOf(refusal)));
           return;

@@ -32,7 +32,16 @@ final class Tail {
     return size == 0 ? start : ends[at(size - 1)];
   }
 
-  /// Bytes of the batches, headers included.
+  /// What a batch costs in memory beyond its bytes: views, reference counts, its place here.
+  /// Without it a flood of tiny batches would fill the heap long before the budget.
+  static final int BATCH_OVERHEAD_BYTES = 400;
+
+  /// What `batch` is counted as.
+  static int cost(RecordBatches batch) {
+    return batch.sizeInBytes() + BATCH_OVERHEAD_BYTES;
+  }
+
+  /// Memory the batches take.
   long bytes() {
     return bytes;
   }
@@ -50,7 +59,7 @@ final class Tail {
     ring[at(size)] = batch.retain();
     ends[at(size)] = header.endOffset();
     size++;
-    bytes += batch.sizeInBytes();
+    bytes += cost(batch);
   }
 
   /// Whole batches from the one that holds `offset`, none beyond `endLimit`, up to `maxBytes` but
@@ -111,7 +120,7 @@ final class Tail {
     while (size > 0 && ends[first] <= offset) {
       var batch = get(0);
       start = ends[first];
-      bytes -= batch.sizeInBytes();
+      bytes -= cost(batch);
       ring[first] = null;
       first = (first + 1) & (ring.length - 1);
       size--;

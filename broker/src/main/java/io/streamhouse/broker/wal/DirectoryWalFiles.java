@@ -1,6 +1,7 @@
 package io.streamhouse.broker.wal;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -44,9 +45,26 @@ public final class DirectoryWalFiles implements WalFiles {
   }
 
   @Override
-  public ByteBuffer read(long sequence) throws IOException {
+  public FileContent read(long sequence) throws IOException {
+    // A mapping that waits for the collector would count as this process's memory until then.
+    var arena = Arena.ofShared();
     try (var channel = FileChannel.open(path(sequence), StandardOpenOption.READ)) {
-      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+      var bytes =
+          channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena).asByteBuffer();
+      return new FileContent() {
+        @Override
+        public ByteBuffer bytes() {
+          return bytes;
+        }
+
+        @Override
+        public void close() {
+          arena.close();
+        }
+      };
+    } catch (IOException failure) {
+      arena.close();
+      throw failure;
     }
   }
 

@@ -11,8 +11,16 @@ public interface WalFiles {
   /// Sequences of the files there are, ascending.
   List<Long> sequences() throws IOException;
 
-  /// A file's whole content, for replay; valid until the file is recycled or deleted.
-  ByteBuffer read(long sequence) throws IOException;
+  /// A file's whole content, for replay.
+  FileContent read(long sequence) throws IOException;
+
+  /// Bytes that are valid until closed.
+  interface FileContent extends AutoCloseable {
+    ByteBuffer bytes();
+
+    @Override
+    void close();
+  }
 
   /// Name of a file, for messages.
   String name(long sequence);

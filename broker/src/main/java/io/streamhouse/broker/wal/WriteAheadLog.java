@@ -103,17 +103,20 @@ public final class WriteAheadLog implements AutoCloseable {
       long sequence = sequences.get(i);
       boolean last = i == sequences.size() - 1;
       var file = new StoredFile(sequence);
-      var content = files.read(sequence);
-      var end =
-          new WalFileReader(files.name(sequence), sequence, content)
-              .scan(
-                  walId,
-                  last,
-                  (position, entry) -> {
-                    file.covers(
-                        new PartitionId(entry.topicId(), entry.partition()), endOffset(entry));
-                    replayed.entry(entry);
-                  });
+      WalFileReader.End end;
+      try (var content = files.read(sequence)) {
+        file.bytes = content.bytes().limit();
+        end =
+            new WalFileReader(files.name(sequence), sequence, content.bytes())
+                .scan(
+                    walId,
+                    last,
+                    (_, entry) -> {
+                      file.covers(
+                          new PartitionId(entry.topicId(), entry.partition()), endOffset(entry));
+                      replayed.entry(entry);
+                    });
+      }
       nextSequence = sequence + 1;
       if (end.end() <= WalFormat.HEADER_BYTES || file.ends.isEmpty()) {
         files.delete(sequence);
@@ -125,7 +128,6 @@ public final class WriteAheadLog implements AutoCloseable {
           open.sync();
         }
       }
-      file.bytes = content.limit();
       storedBytes += file.bytes;
       stored.add(file);
     }
@@ -420,8 +422,21 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
+  /// Makes the first file before anyone waits for it. A failure shows at the first write.
+  private void prepare() {
+    driving.lock();
+    try {
+      var _ = fileFor(0);
+    } catch (IOException e) {
+      fail(e);
+    } finally {
+      driving.unlock();
+    }
+  }
+
   /// Calls [#poll] until the log is closed; what the one writer thread runs.
   public void drive() {
+    prepare();
     lock.lock();
     try {
       writer = Thread.currentThread();

@@ -75,8 +75,17 @@ public final class SimulatedWalFiles implements WalFiles {
   }
 
   @Override
-  public ByteBuffer read(long sequence) {
-    return ByteBuffer.wrap(content(sequence).visible.clone());
+  public FileContent read(long sequence) {
+    var bytes = ByteBuffer.wrap(content(sequence).visible.clone());
+    return new FileContent() {
+      @Override
+      public ByteBuffer bytes() {
+        return bytes;
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   @Override
