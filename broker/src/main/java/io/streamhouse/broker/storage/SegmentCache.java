@@ -1,6 +1,6 @@
 package io.streamhouse.broker.storage;
 
-import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.metadata.SegmentManifest.Segment;
@@ -13,8 +13,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -23,15 +26,21 @@ import org.jspecify.annotations.Nullable;
 /// bytes. However many ask for a block that is not there, it is loaded once.
 ///
 /// Thread-safe; nothing blocks. Answers complete at once when everything is in memory, otherwise on
-/// the virtual thread that loaded what was missing. Loads are bounded: so many at once, so many
-/// waiting; beyond that a read fails and the client comes again.
+/// the virtual thread that loaded what was missing. So many loads run at once and so many reads
+/// wait for them; beyond that a read that would have to wait fails, and the client comes again.
 ///
 /// What is damaged fails the reads that need it and is not kept, so each of them says so anew.
+///
+/// Blocks are heap memory although writing them to a socket copies them once more: a block may be
+/// part of answers when it is evicted, so either each answer counts references to it or the garbage
+/// collector frees it. For heap memory the collector knows the price of waiting; direct buffers it
+/// does not see fill up, and evicting them would give nothing back until it happens to run.
 public final class SegmentCache implements AutoCloseable {
 
   private final ObjectStore store;
-  private final AsyncCache<SegmentKey, SegmentReader> readers;
-  private final AsyncCache<BlockKey, ByteBuffer> blocks;
+  private final LoadOnce<SegmentKey, SegmentReader> readers;
+  private final LoadOnce<BlockKey, ByteBuffer> blocks;
+  private final Semaphore waiting;
   private final ThreadPoolExecutor loaders;
   private final CacheCounters counters = new CacheCounters();
 
@@ -42,16 +51,16 @@ public final class SegmentCache implements AutoCloseable {
   /// @param blockBytes for decompressed blocks
   /// @param readerBytes for the indexes of open segments
   /// @param loads how many at once
-  /// @param waitingLoads how many more wait for those
-  public record Limits(long blockBytes, long readerBytes, int loads, int waitingLoads) {
+  /// @param waitingReads how many wait for those
+  public record Limits(long blockBytes, long readerBytes, int loads, int waitingReads) {
 
     public static final Limits DEFAULT = new Limits(64L << 20, 8L << 20, 16, 4096);
 
     public Limits {
-      if (blockBytes < 0 || readerBytes < 0 || loads < 1 || waitingLoads < 1) {
+      if (blockBytes < 0 || readerBytes < 0 || loads < 1 || waitingReads < 1) {
         throw new IllegalArgumentException(
             "cache of %d and %d bytes, %d loads, %d waiting"
-                .formatted(blockBytes, readerBytes, loads, waitingLoads));
+                .formatted(blockBytes, readerBytes, loads, waitingReads));
       }
     }
   }
@@ -60,24 +69,27 @@ public final class SegmentCache implements AutoCloseable {
     this.store = store;
     // Maintenance on the thread that causes it: short, and one thread pool less.
     this.readers =
-        Caffeine.newBuilder()
-            .executor(Runnable::run)
-            .maximumWeight(limits.readerBytes)
-            .weigher((SegmentKey _, SegmentReader reader) -> saturated(reader.memoryBytes()))
-            .buildAsync();
+        new LoadOnce<>(
+            Caffeine.newBuilder()
+                .executor(Runnable::run)
+                .maximumWeight(limits.readerBytes)
+                .weigher((SegmentKey _, SegmentReader reader) -> saturated(reader.memoryBytes()))
+                .build());
     this.blocks =
-        Caffeine.newBuilder()
-            .executor(Runnable::run)
-            .maximumWeight(limits.blockBytes)
-            .weigher((BlockKey _, ByteBuffer block) -> block.capacity())
-            .buildAsync();
+        new LoadOnce<>(
+            Caffeine.newBuilder()
+                .executor(Runnable::run)
+                .maximumWeight(limits.blockBytes)
+                .weigher((BlockKey _, ByteBuffer block) -> block.capacity())
+                .build());
+    this.waiting = new Semaphore(limits.waitingReads);
     this.loaders =
         new ThreadPoolExecutor(
             limits.loads,
             limits.loads,
             10,
             TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(limits.waitingLoads),
+            new LinkedBlockingQueue<>(limits.waitingReads),
             Thread.ofVirtual().name("segment-load-", 0).factory());
     loaders.allowCoreThreadTimeOut(true);
   }
@@ -86,8 +98,11 @@ public final class SegmentCache implements AutoCloseable {
   /// to `maxBytes`, but at least one. May stop earlier, at the end of a block; never goes beyond
   /// the segment.
   public CompletableFuture<SegmentRead> read(Segment row, long offset, int maxBytes) {
+    var admission = new Admission();
     return answer(
-        open(row).thenCompose(reader -> collect(new Walk(row, reader, offset, maxBytes))));
+        admission,
+        open(row, admission)
+            .thenCompose(reader -> collect(new Walk(row, reader, admission, offset, maxBytes))));
   }
 
   /// Whole batches of one block, from the first on that holds an offset at or above `fromOffset`
@@ -97,22 +112,24 @@ public final class SegmentCache implements AutoCloseable {
   /// asks again from their end.
   public CompletableFuture<SegmentRead> readAtTimestamp(
       Segment row, long timestamp, long fromOffset) {
+    var admission = new Admission();
     return answer(
-        open(row)
+        admission,
+        open(row, admission)
             .thenCompose(reader -> {
               int byTime = reader.blockForTimestamp(timestamp);
               int first = Math.max(byTime, reader.blockFor(fromOffset));
               return byTime < 0
                   ? CompletableFuture.completedFuture(List.of())
-                  : search(row, reader, first, timestamp, fromOffset);
+                  : search(row, reader, admission, first, timestamp, fromOffset);
             }));
   }
 
   /// The segment's reader, whose own methods go past this cache and block. Fails with an
   /// [IOException]: [SegmentDamaged] also where the segment is not the one the row says.
   public CompletableFuture<SegmentReader> open(Segment row) {
-    return readers.get(
-        new SegmentKey(row.object(), row.position()), (_, _) -> load(() -> openNow(row)));
+    var admission = new Admission();
+    return open(row, admission).whenComplete((_, _) -> admission.leave());
   }
 
   public CacheCounters counters() {
@@ -121,7 +138,7 @@ public final class SegmentCache implements AutoCloseable {
 
   /// Bytes of blocks held now.
   public long blockBytes() {
-    return blocks.synchronous().policy().eviction().orElseThrow().weightedSize().orElse(0);
+    return blocks.loaded.policy().eviction().orElseThrow().weightedSize().orElse(0);
   }
 
   @Override
@@ -147,25 +164,26 @@ public final class SegmentCache implements AutoCloseable {
     return reader;
   }
 
-  private CompletableFuture<ByteBuffer> block(Segment row, SegmentReader reader, int index) {
+  private CompletableFuture<SegmentReader> open(Segment row, Admission admission) {
+    var key = new SegmentKey(row.object(), row.position());
+    return readers.get(key, admission, () -> openNow(row));
+  }
+
+  private CompletableFuture<ByteBuffer> block(
+      Segment row, SegmentReader reader, Admission admission, int index) {
     var key = new BlockKey(row.object(), row.position(), index);
-    var block =
-        blocks.get(
-            key,
-            (_, _) ->
-                load(() -> {
-                  var loaded = checked(row, reader, index);
-                  counters.loadedBytes.add(loaded.capacity());
-                  return loaded;
-                }));
-    (block.isDone() ? counters.hits : counters.misses).increment();
-    return block;
+    var inMemory = blocks.loaded.getIfPresent(key);
+    if (inMemory != null) {
+      counters.hits.increment();
+      return CompletableFuture.completedFuture(inMemory);
+    }
+    counters.misses.increment();
+    return blocks.get(key, admission, () -> checked(row, reader, index));
   }
 
   /// Reads a block and checks that its batches are where the index says, so that nobody who walks
   /// them needs to.
-  private static ByteBuffer checked(Segment row, SegmentReader reader, int index)
-      throws IOException {
+  private ByteBuffer checked(Segment row, SegmentReader reader, int index) throws IOException {
     var block = reader.readBlock(index);
     var entry = reader.blocks().get(index);
     long next = entry.firstOffset();
@@ -188,6 +206,7 @@ public final class SegmentCache implements AutoCloseable {
     } catch (IllegalStateException unwalkable) {
       throw misplaced(row, entry, "whole batches", String.valueOf(unwalkable.getMessage()));
     }
+    counters.loadedBytes.add(block.capacity());
     return block;
   }
 
@@ -200,29 +219,85 @@ public final class SegmentCache implements AutoCloseable {
     T run() throws IOException;
   }
 
-  private <T> CompletableFuture<T> load(Load<T> load) {
-    var loaded = new CompletableFuture<T>();
-    try {
-      loaders.execute(() -> {
-        counters.loads.increment();
-        try {
-          loaded.complete(load.run());
-        } catch (Throwable failure) {
-          // Whoever waits learns of it, whatever it is; nothing may stay pending.
-          loaded.completeExceptionally(failure);
-        }
-      });
-    } catch (RejectedExecutionException full) {
-      loaded.completeExceptionally(
-          new IOException("as many segment reads are waiting as may", full));
+  /// A read's place among those that may wait; taken when it first has to. Confined to the chain of
+  /// stages that carries the read. Since a read waits for one load at a time, places also bound the
+  /// queue of loads.
+  private final class Admission {
+
+    private boolean taken;
+
+    boolean take() {
+      taken = taken || waiting.tryAcquire();
+      return taken;
     }
-    return loaded;
+
+    void leave() {
+      if (taken) {
+        taken = false;
+        waiting.release();
+      }
+    }
+  }
+
+  /// A cache of which each missing value is loaded once, however many want it.
+  ///
+  /// A value is in the cache, and a failure forgotten, before anyone hears of it: whoever comes
+  /// again after a failure causes a new load.
+  private final class LoadOnce<K, V> {
+
+    private final Cache<K, V> loaded;
+    private final ConcurrentMap<K, CompletableFuture<V>> loading = new ConcurrentHashMap<>();
+
+    LoadOnce(Cache<K, V> loaded) {
+      this.loaded = loaded;
+    }
+
+    CompletableFuture<V> get(K key, Admission admission, Load<V> load) {
+      var value = loaded.getIfPresent(key);
+      if (value != null) {
+        return CompletableFuture.completedFuture(value);
+      }
+      if (!admission.take()) {
+        return CompletableFuture.failedFuture(
+            new IOException("as many segment reads are waiting as may"));
+      }
+      var mine = new CompletableFuture<V>();
+      var others = loading.putIfAbsent(key, mine);
+      if (others != null) {
+        return others;
+      }
+      try {
+        loaders.execute(() -> run(key, mine, load));
+      } catch (RejectedExecutionException closed) {
+        loading.remove(key, mine);
+        mine.completeExceptionally(new IOException("the segment cache is closed", closed));
+      }
+      return mine;
+    }
+
+    private void run(K key, CompletableFuture<V> future, Load<V> load) {
+      try {
+        // Loaded by someone else between the look into the cache and the entry in `loading`?
+        var value = loaded.getIfPresent(key);
+        if (value == null) {
+          counters.loads.increment();
+          value = load.run();
+          loaded.put(key, value);
+        }
+        loading.remove(key, future);
+        future.complete(value);
+      } catch (Throwable failure) {
+        // Whoever waits learns of it, whatever it is; nothing may stay pending.
+        loading.remove(key, future);
+        future.completeExceptionally(failure);
+      }
+    }
   }
 
   /// Goes on with `walk` for as long as blocks are in memory, then when the next one is.
   private CompletableFuture<List<RecordBatches>> collect(Walk walk) {
     while (walk.wantsMore()) {
-      var taken = block(walk.row, walk.reader, walk.index).handle(walk::take);
+      var taken = block(walk.row, walk.reader, walk.admission, walk.index).handle(walk::take);
       if (!taken.isDone()) {
         return taken.thenCompose(this::collect);
       }
@@ -233,18 +308,23 @@ public final class SegmentCache implements AutoCloseable {
   }
 
   private CompletableFuture<List<RecordBatches>> search(
-      Segment row, SegmentReader reader, int first, long timestamp, long fromOffset) {
+      Segment row,
+      SegmentReader reader,
+      Admission admission,
+      int first,
+      long timestamp,
+      long fromOffset) {
     for (int i = first; i < reader.blocks().size(); i++) {
       if (reader.blocks().get(i).maxTimestamp() < timestamp) {
         continue;
       }
       int next = i + 1;
-      var block = block(row, reader, i);
+      var block = block(row, reader, admission, i);
       var found = block.thenApply(bytes -> fromTimestamp(bytes, timestamp, fromOffset));
       if (!found.isDone()) {
         return found.thenCompose(batches ->
             batches.isEmpty()
-                ? search(row, reader, next, timestamp, fromOffset)
+                ? search(row, reader, admission, next, timestamp, fromOffset)
                 : CompletableFuture.completedFuture(batches));
       }
       if (found.isCompletedExceptionally() || !found.join().isEmpty()) {
@@ -267,8 +347,10 @@ public final class SegmentCache implements AutoCloseable {
     return List.of();
   }
 
-  private CompletableFuture<SegmentRead> answer(CompletableFuture<List<RecordBatches>> batches) {
+  private CompletableFuture<SegmentRead> answer(
+      Admission admission, CompletableFuture<List<RecordBatches>> batches) {
     return batches.handle((found, failure) -> {
+      admission.leave();
       if (failure == null) {
         return new SegmentRead.Found(found);
       }
@@ -294,6 +376,7 @@ public final class SegmentCache implements AutoCloseable {
 
     private final Segment row;
     private final SegmentReader reader;
+    private final Admission admission;
     private final long offset;
     private final List<RecordBatches> found = new ArrayList<>();
     private int room;
@@ -301,9 +384,10 @@ public final class SegmentCache implements AutoCloseable {
     private boolean full;
     private @Nullable Throwable failure;
 
-    Walk(Segment row, SegmentReader reader, long offset, int maxBytes) {
+    Walk(Segment row, SegmentReader reader, Admission admission, long offset, int maxBytes) {
       this.row = row;
       this.reader = reader;
+      this.admission = admission;
       this.offset = offset;
       this.room = maxBytes;
       this.index = Math.max(0, reader.blockFor(offset));
@@ -318,8 +402,8 @@ public final class SegmentCache implements AutoCloseable {
     }
 
     private boolean inMemory() {
-      var block = blocks.getIfPresent(new BlockKey(row.object(), row.position(), index));
-      return room > 0 && block != null && block.isDone() && !block.isCompletedExceptionally();
+      return room > 0
+          && blocks.loaded.getIfPresent(new BlockKey(row.object(), row.position(), index)) != null;
     }
 
     /// Takes what fits of a block.
