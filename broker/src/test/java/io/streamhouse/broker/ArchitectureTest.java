@@ -109,10 +109,13 @@ class ArchitectureTest {
     onlyIn("org.flywaydb..", "io.streamhouse.metadata.db..");
     onlyIn("io.netty..", "io.streamhouse.protocol..");
     onlyIn("net.jpountz..", "io.streamhouse.segment..");
-    onlyIn(
-        "org.apache.kafka.common.message..",
-        "io.streamhouse.protocol..",
-        "io.streamhouse.broker.api..");
+    noClasses()
+        .that()
+        .resideOutsideOfPackages("io.streamhouse.protocol..", "io.streamhouse.broker.api..")
+        .should()
+        .dependOnClassesThat()
+        .haveNameMatching("org\\.apache\\.kafka\\.common\\.message\\..*Data(\\$.*)?")
+        .check(CLASSES);
     onlyIn("org.apache.kafka.clients..", "io.streamhouse.broker.cli..");
     onlyIn("picocli..", "io.streamhouse.broker.cli..");
     onlyIn("com.github.benmanes.caffeine..", "io.streamhouse.broker.storage..");
