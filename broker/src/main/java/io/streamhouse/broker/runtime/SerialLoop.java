@@ -11,7 +11,7 @@ public interface SerialLoop extends Executor {
   @Override
   void execute(Runnable task);
 
-  /// Runs `task` once, not before `delay` has passed.
+  /// Runs `task` once, not before `delay` has passed; never, if the loop is closed by then.
   ///
   /// @return cancels the task if it has not begun
   Cancellation after(Duration delay, Runnable task);

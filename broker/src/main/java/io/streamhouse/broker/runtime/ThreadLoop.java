@@ -1,6 +1,7 @@
 package io.streamhouse.broker.runtime;
 
 import java.time.Duration;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -28,8 +29,14 @@ public final class ThreadLoop implements SerialLoop, AutoCloseable {
 
   @Override
   public Cancellation after(Duration delay, Runnable task) {
-    var future = executor.schedule(guarded(task), delay.toNanos(), TimeUnit.NANOSECONDS);
-    return () -> future.cancel(false);
+    try {
+      var future = executor.schedule(guarded(task), delay.toNanos(), TimeUnit.NANOSECONDS);
+      return () -> future.cancel(false);
+    } catch (RejectedExecutionException closed) {
+      // A task that was running as the loop closed asks for its next turn: there is none, as there
+      // is none for those that waited already.
+      return () -> {};
+    }
   }
 
   private Runnable guarded(Runnable task) {
