@@ -258,6 +258,7 @@ public final class Agent implements AutoCloseable {
             config.groups());
     groups.start();
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
+    every(housekeeping, TICK, logs::prune);
     server.serve(handlers, Features.NONE);
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.

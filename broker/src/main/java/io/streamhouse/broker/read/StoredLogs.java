@@ -54,6 +54,11 @@ public final class StoredLogs implements Logs {
     return led.lookup;
   }
 
+  /// Forgets the logs of partitions that are not led here any more; to be called now and then.
+  public void prune() {
+    known.keySet().removeIf(id -> leadership.find(id) == null);
+  }
+
   private Failure whyNot(PartitionId id) {
     var seen = image.get();
     var topic = seen.topic(id.topicId());

@@ -20,6 +20,7 @@ public final class SimulatedWalFiles implements WalFiles {
   private final TreeMap<Long, Content> spares = new TreeMap<>();
   private boolean failWrites;
   private boolean failSyncs;
+  private long usableBytes = Long.MAX_VALUE;
 
   public SimulatedWalFiles(RandomGenerator random) {
     this.random = random;
@@ -61,6 +62,10 @@ public final class SimulatedWalFiles implements WalFiles {
 
   public void failSyncs(boolean fail) {
     failSyncs = fail;
+  }
+
+  public void usableBytes(long bytes) {
+    usableBytes = bytes;
   }
 
   /// Flips one bit, as a bad disk would.
@@ -129,7 +134,7 @@ public final class SimulatedWalFiles implements WalFiles {
 
   @Override
   public long usableBytes() {
-    return Long.MAX_VALUE;
+    return usableBytes;
   }
 
   private Content content(long sequence) {

@@ -275,6 +275,24 @@ class WriteAheadLogTest {
   }
 
   @Test
+  void aNearlyFullDiskRefusesAppendsUntilThereIsRoomAgain() throws IOException {
+    var wal =
+        WriteAheadLog.open(
+            files,
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 12, 1 << 16, 1 << 20),
+            time,
+            _ -> {});
+    files.usableBytes(1 << 19);
+    wal.trim((_, _) -> true, false);
+    assertThat(wal.append(append(0, "value"))).isInstanceOf(WriteAheadLog.Refusal.Full.class);
+
+    files.usableBytes(1 << 21);
+    wal.trim((_, _) -> true, false);
+    assertThat(wal.append(append(0, "value"))).isNull();
+  }
+
+  @Test
   void intervalPolicySyncsInTheBackground() throws IOException {
     var wal = open(files, Fsync.INTERVAL, new ArrayList<>());
     wal.append(append(0, "value"));

@@ -1,0 +1,151 @@
+package io.streamhouse.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.runtime.TimeSource;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// A whole agent in this process, with stock clients.
+@Timeout(120)
+class AgentTest {
+
+  @TempDir private Path directory;
+
+  private Agent start(Map<String, String> settings) throws StartFailure {
+    var properties = new HashMap<>(settings);
+    properties.put("streamhouse.data.dir", directory.toString());
+    properties.putIfAbsent("listeners", "PLAINTEXT://127.0.0.1:0");
+    return switch (AgentConfig.read(properties)) {
+      case AgentConfig.Reading.Valid(var config) -> Agent.start(config, TimeSource.system());
+      case AgentConfig.Reading.Invalid(var errors) -> throw new AssertionError(errors);
+    };
+  }
+
+  private static void produce(Agent agent, String topic, List<String> values) throws Exception {
+    try (var producer =
+        new KafkaProducer<>(
+            Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
+            new StringSerializer(),
+            new StringSerializer())) {
+      var sent = new ArrayList<Future<?>>();
+      for (var value : values) {
+        sent.add(producer.send(new ProducerRecord<>(topic, value)));
+      }
+      for (var future : sent) {
+        future.get();
+      }
+    }
+  }
+
+  private static List<String> consume(Agent agent, String topic, int count) {
+    var values = new ArrayList<String>();
+    try (var consumer =
+        new KafkaConsumer<>(
+            Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      var partition = new TopicPartition(topic, 0);
+      consumer.assign(List.of(partition));
+      consumer.seekToBeginning(List.of(partition));
+      for (int polls = 0; values.size() < count && polls < 100; polls++) {
+        consumer.poll(Duration.ofMillis(200)).forEach(record -> values.add(record.value()));
+      }
+    }
+    return values;
+  }
+
+  private List<Path> filesIn(String name) throws IOException {
+    try (var files = Files.walk(directory.resolve(name))) {
+      return files.filter(Files::isRegularFile).toList();
+    }
+  }
+
+  @Test
+  void aStopFlushesEverythingAndARestartServesItFromSegments() throws Exception {
+    var values = List.of("one", "two", "three");
+    try (var agent = start(Map.of())) {
+      produce(agent, "t", values);
+      assertThat(consume(agent, "t", 3)).isEqualTo(values);
+    }
+    assertThat(filesIn("wal")).isEmpty();
+    assertThat(filesIn("objects")).hasSize(1);
+    try (var agent = start(Map.of())) {
+      produce(agent, "t", List.of("four"));
+      assertThat(consume(agent, "t", 4)).containsExactly("one", "two", "three", "four");
+    }
+  }
+
+  @Test
+  void flushesInTheBackgroundLoseNothingToReaders() throws Exception {
+    try (var agent = start(Map.of("streamhouse.flush.interval.ms", "100"))) {
+      var values = new ArrayList<String>();
+      for (int i = 0; i < 20; i++) {
+        produce(agent, "t", List.of("value-" + i));
+        values.add("value-" + i);
+      }
+      assertThat(consume(agent, "t", 20)).isEqualTo(values);
+    }
+  }
+
+  @Test
+  void aSecondAgentOnTheSameDirectoryIsRefused() throws Exception {
+    try (var _ = start(Map.of())) {
+      assertThatThrownBy(() -> start(Map.of()))
+          .isInstanceOf(StartFailure.class)
+          .hasMessageContaining("in use");
+    }
+  }
+
+  @Test
+  void aTakenPortFailsTheStartAndLeavesTheDirectoryFree() throws Exception {
+    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      var listeners = "PLAINTEXT://127.0.0.1:" + taken.getLocalPort();
+      assertThatThrownBy(() -> start(Map.of("listeners", listeners)))
+          .isInstanceOf(StartFailure.class)
+          .hasMessageContaining(String.valueOf(taken.getLocalPort()));
+    }
+    start(Map.of()).close();
+  }
+
+  @Test
+  void damagedDurableBytesFailTheStartAndSayWhere() throws Exception {
+    try (var agent = start(Map.of("streamhouse.flush.interval.ms", "600000"))) {
+      produce(agent, "t", List.of("one"));
+      produce(agent, "t", List.of("two"));
+      var copy = directory.resolveSibling("copy.wal");
+      Files.copy(filesIn("wal").getFirst(), copy);
+    }
+    var copy = directory.resolveSibling("copy.wal");
+    try (var channel = Files.newByteChannel(copy, StandardOpenOption.WRITE)) {
+      channel.position(150).write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4}));
+    }
+    Files.move(copy, directory.resolve("wal/00000000000000000001.wal"));
+
+    assertThatThrownBy(() -> start(Map.of()))
+        .isInstanceOf(StartFailure.class)
+        .hasMessageContaining("damaged at position");
+  }
+}
