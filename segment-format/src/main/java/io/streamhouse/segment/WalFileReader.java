@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 /// lengths are checked against the file before they are used.
 public final class WalFileReader {
 
+  private static final int MARK_LENGTH = WalFormat.MARK_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+  private static final int SEAL_LENGTH = WalFormat.SEAL_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+
   private final String name;
   private final long sequence;
   private final ByteBuffer content;
@@ -40,13 +43,15 @@ public final class WalFileReader {
   ///
   /// @param walId the log this file must belong to
   /// @param last whether this is the log's newest file, the only one that may end without a seal
-  /// @throws WalDamaged when bytes that were durable do not verify, or the file is not this log's
+  /// @throws WalDamaged when bytes that were durable do not verify, or the file is not this log's,
+  ///   or a newer version's
   public End scan(UUID walId, boolean last, Visitor visitor) throws IOException {
     var header = headerProblem(walId);
     if (header != null) {
       // The header is synced before the first frame is written, so without any frame of this life
-      // the file was being made when the process died.
-      if (last && provenPosition(0) < 0) {
+      // the file was being made when the process died: it holds nothing, or what it held in an
+      // earlier life. Who finds neither must not take the file for an empty one.
+      if (last && !othersHeader(walId) && provenPosition(0) < 0) {
         return new End(0, false);
       }
       throw new WalDamaged(name, 0, "a header of log " + walId, header);
@@ -56,8 +61,8 @@ public final class WalFileReader {
       int at = (int) position;
       String problem = frameProblem(at);
       if (problem != null) {
-        long proven = last ? provenPosition(at) : content.limit();
-        if (proven > at) {
+        long proven = last ? provenPosition(at) : -1;
+        if (!last || proven > at) {
           throw new WalDamaged(
               name,
               position,
@@ -99,23 +104,52 @@ public final class WalFileReader {
     return new WalPosition(content.getLong(at + 9), content.getLong(at + 17));
   }
 
-  private @Nullable String headerProblem(UUID walId) {
+  private @Nullable String headerProblem(UUID walId) throws WalDamaged {
     if (content.limit() < WalFormat.HEADER_BYTES) {
       return content.limit() + " bytes";
     }
-    var crc = new CRC32C();
-    crc.update(content.slice(0, 32));
-    if (content.getInt(0) != WalFormat.MAGIC || content.getInt(32) != (int) crc.getValue()) {
+    int version = Short.toUnsignedInt(content.getShort(4));
+    if (content.getInt(0) == WalFormat.MAGIC && version > WalFormat.VERSION) {
+      // Before the checksum, which may stand elsewhere in that version; no crash leaves this.
+      throw WalDamaged.tooNew(name, version);
+    }
+    if (!headerVerifies()) {
       return "magic %08x, crc %08x".formatted(content.getInt(0), content.getInt(32));
     }
-    if (content.getShort(4) != WalFormat.VERSION) {
-      return "format version " + content.getShort(4);
+    if (version != WalFormat.VERSION) {
+      return "format version " + version;
     }
-    var found = new UUID(content.getLong(8), content.getLong(16));
+    var found = headerWalId();
     if (!found.equals(walId)) {
       return "a file of log " + found;
     }
-    return content.getLong(24) == sequence ? null : "sequence " + content.getLong(24);
+    if (content.getLong(24) != sequence) {
+      return "sequence " + content.getLong(24);
+    }
+    for (int at = 36; at < WalFormat.HEADER_BYTES; at++) {
+      if (content.get(at) != 0) {
+        return "byte %02x at position %d, not zero".formatted(content.get(at), at);
+      }
+    }
+    return null;
+  }
+
+  /// Whether the header is whole but neither this file's nor one it can have had before it was
+  /// recycled: those are this log's, with a lower sequence.
+  private boolean othersHeader(UUID walId) {
+    return content.limit() >= WalFormat.HEADER_BYTES
+        && headerVerifies()
+        && (!headerWalId().equals(walId) || content.getLong(24) >= sequence);
+  }
+
+  private boolean headerVerifies() {
+    var crc = new CRC32C();
+    crc.update(content.slice(0, 32));
+    return content.getInt(0) == WalFormat.MAGIC && content.getInt(32) == (int) crc.getValue();
+  }
+
+  private UUID headerWalId() {
+    return new UUID(content.getLong(8), content.getLong(16));
   }
 
   private @Nullable String frameProblem(int at) {
@@ -127,39 +161,51 @@ public final class WalFileReader {
     if (length < 1 || length > room) {
       return "frame length " + length;
     }
-    int minimum =
-        switch (content.get(at + 8)) {
-          case WalFormat.ENTRY -> WalFormat.ENTRY_OVERHEAD_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
-          case WalFormat.MARK -> WalFormat.MARK_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
-          default -> 1;
+    byte type = content.get(at + 8);
+    boolean possible =
+        switch (type) {
+          case WalFormat.ENTRY ->
+              length >= WalFormat.ENTRY_OVERHEAD_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
+          case WalFormat.MARK -> length == MARK_LENGTH;
+          case WalFormat.SEAL -> length == SEAL_LENGTH;
+          default -> true;
         };
-    if (length < minimum) {
-      return "frame length " + length + " of type " + content.get(at + 8);
+    if (!possible) {
+      return "frame length " + length + " of type " + type;
     }
+    int found = crc(at, length);
+    return found == content.getInt(at + 4)
+        ? null
+        : "crc %08x for %08x".formatted(found, content.getInt(at + 4));
+  }
+
+  /// What the checksum of a frame should be, whose length is within the file.
+  private int crc(int at, int length) {
     var crc = WalFormat.seeded(sequence, at);
     crc.update(content.slice(at + WalFormat.FRAME_OVERHEAD_BYTES, length));
-    int expected = content.getInt(at + 4);
-    return expected == (int) crc.getValue()
-        ? null
-        : "crc %08x for %08x".formatted((int) crc.getValue(), expected);
+    return (int) crc.getValue();
   }
 
   /// The highest position that a mark or a seal behind `from` proves to have been durable, or -1.
-  /// Looks at every position, because damage hides where the next frame begins.
+  /// Looks at every position, because damage hides where the next frame begins; only at frames of
+  /// these two lengths, so its time is linear in the file's size whatever that holds.
   private long provenPosition(int from) {
     long proven = -1;
-    int markLength = WalFormat.MARK_BYTES - WalFormat.FRAME_OVERHEAD_BYTES;
     int last = content.limit() - WalFormat.SEAL_BYTES;
     for (int at = from; at <= last; at++) {
       int length = content.getInt(at);
-      if (length == markLength && content.get(at + 8) == WalFormat.MARK) {
-        if (frameProblem(at) == null) {
+      if (length == MARK_LENGTH) {
+        if (content.get(at + 8) == WalFormat.MARK
+            && at + WalFormat.MARK_BYTES <= content.limit()
+            && crc(at, length) == content.getInt(at + 4)) {
           var durable = durable(at);
           // From 0, any frame of this life proves that the header was durable.
           long position = durable.sequence() == sequence ? durable.position() : 0;
           proven = Math.max(proven, from == 0 ? Math.max(position, 1) : position);
         }
-      } else if (length == 1 && content.get(at + 8) == WalFormat.SEAL && frameProblem(at) == null) {
+      } else if (length == SEAL_LENGTH
+          && content.get(at + 8) == WalFormat.SEAL
+          && crc(at, length) == content.getInt(at + 4)) {
         proven = Math.max(proven, at);
       }
     }

@@ -20,6 +20,7 @@ import java.util.zip.CRC32C;
 /// | walId        |  8 | 16 B | the data directory this log belongs to           |
 /// | sequence     | 24 | i64  | rises by one with each file; never used twice    |
 /// | crc          | 32 | u32  | CRC-32C of the 32 bytes before it                |
+/// | zeros        | 36 | 28 B | 0                                                |
 ///
 /// | frame field | at | type | notes                                              |
 /// |-------------|----|------|----------------------------------------------------|
