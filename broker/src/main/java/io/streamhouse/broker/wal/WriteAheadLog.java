@@ -124,6 +124,9 @@ public final class WriteAheadLog implements AutoCloseable {
       }
       if (!end.sealed()) {
         try (var open = files.open(sequence)) {
+          // A seal proves that all before it was durable, so it must be, whatever the policy that
+          // it was written under.
+          open.sync();
           open.write(end.end(), WalFormat.seal(sequence, end.end()));
           open.sync();
         }
@@ -314,6 +317,8 @@ public final class WriteAheadLog implements AutoCloseable {
       return current;
     }
     if (current != null) {
+      // A seal proves that all before it was durable: a power cut must not leave it without them.
+      sync();
       current.write(position, WalFormat.seal(stored.getLast().sequence, position));
       unsynced = true;
       sync();

@@ -150,6 +150,55 @@ class WriteAheadLogTest {
   }
 
   @Test
+  void powerCutWhileAFileIsSealedIsNotTakenForDamage() throws IOException {
+    for (int seed = 0; seed < 50; seed++) {
+      var disk = new SimulatedWalFiles(new Random(seed));
+      var wal = open(disk, Fsync.NEVER, new ArrayList<>());
+      wal.append(append(0, "v"));
+      wal.poll();
+      // Up to the roll, in which no sync succeeds any more.
+      disk.failSyncs(true);
+      for (long offset = 1; failed.isEmpty(); offset++) {
+        wal.append(append(offset, "v"));
+        wal.poll();
+        assertThat(offset).isLessThan(1000);
+      }
+      failed.clear();
+      disk.failSyncs(false);
+      disk.losePower();
+      var replayed = new ArrayList<WalEntry>();
+      open(disk, Fsync.NEVER, replayed);
+      for (int i = 0; i < replayed.size(); i++) {
+        assertThat(replayed.get(i).baseOffset()).isEqualTo(i);
+      }
+    }
+  }
+
+  @Test
+  void powerCutWhileReplaySealsAFileIsNotTakenForDamage() throws IOException {
+    for (int seed = 0; seed < 50; seed++) {
+      var disk = new SimulatedWalFiles(new Random(seed));
+      var wal = open(disk, Fsync.NEVER, new ArrayList<>());
+      for (long offset = 0; offset < 20; offset++) {
+        wal.append(append(offset, "v"));
+        wal.poll();
+      }
+      disk.killProcess();
+      disk.failSyncs(true);
+      assertThatThrownBy(() -> open(disk, Fsync.NEVER, new ArrayList<>()))
+          .isInstanceOf(IOException.class)
+          .hasMessage("simulated sync error");
+      disk.failSyncs(false);
+      disk.losePower();
+      var replayed = new ArrayList<WalEntry>();
+      open(disk, Fsync.NEVER, replayed);
+      for (int i = 0; i < replayed.size(); i++) {
+        assertThat(replayed.get(i).baseOffset()).isEqualTo(i);
+      }
+    }
+  }
+
+  @Test
   void damageBelowADurableMarkIsAnErrorAndNotTheEnd() throws IOException {
     var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
     for (long offset = 0; offset < 5; offset++) {
