@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -76,7 +78,9 @@ final class ConsumeCommand implements Callable<Integer> {
   @Option(
       names = "--timeout",
       paramLabel = "SECONDS",
-      description = "Stops when nothing came for so long (default: never).")
+      description =
+          "Stops when nothing came for so long, once a group has assigned partitions"
+              + " (default: never).")
   private @Nullable Integer timeoutSeconds;
 
   @Option(
@@ -94,6 +98,9 @@ final class ConsumeCommand implements Callable<Integer> {
       defaultValue = "null",
       description = "Printed for a null key, value or header (default: ${DEFAULT-VALUE}).")
   private String nullMarker = "null";
+
+  /// Whether there is anything to read from yet: a group's first assignment takes its time.
+  private boolean assigned;
 
   ConsumeCommand(PrintStream stdout) {
     this.stdout = stdout;
@@ -166,12 +173,15 @@ final class ConsumeCommand implements Callable<Integer> {
     var out = new BufferedOutputStream(stdout, 1 << 16);
     long printed = 0;
     long quietNanos = 0;
+    boolean joining = !assigned;
     while (printed < maxMessages) {
       long before = System.nanoTime();
       var records = consumer.poll(POLL);
       if (records.isEmpty()) {
-        quietNanos += System.nanoTime() - before;
-        if (timeoutSeconds != null && quietNanos >= TimeUnit.SECONDS.toNanos(timeoutSeconds)) {
+        // A group takes seconds to assign partitions; until then nothing could have come.
+        quietNanos = joining && assigned ? 0 : quietNanos + System.nanoTime() - before;
+        joining = !assigned;
+        if (timeoutSeconds != null && quietNanos >= quietLimitNanos(timeoutSeconds)) {
           return maxMessages == Long.MAX_VALUE ? ExitCode.OK : ExitCode.SOFTWARE;
         }
         continue;
@@ -196,6 +206,13 @@ final class ConsumeCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
+  private long quietLimitNanos(int seconds) {
+    long quiet = TimeUnit.SECONDS.toNanos(seconds);
+    return assigned
+        ? quiet
+        : Math.max(quiet, TimeUnit.MILLISECONDS.toNanos(Streamctl.PATIENCE_MILLIS));
+  }
+
   /// A reader that went away, as `head` does, ends the command; nothing unread is committed.
   private void flush(OutputStream out) throws IOException {
     out.flush();
@@ -206,9 +223,10 @@ final class ConsumeCommand implements Callable<Integer> {
 
   private void begin(Consumer<byte[], byte[]> consumer) {
     if (group != null) {
-      consumer.subscribe(List.of(topic));
+      consumer.subscribe(List.of(topic), new Assigned());
       return;
     }
+    assigned = true;
     var partitions =
         consumer.partitionsFor(topic).stream()
             .map(info -> new TopicPartition(topic, info.partition()))
@@ -229,6 +247,18 @@ final class ConsumeCommand implements Callable<Integer> {
       consumer.seekToEnd(partitions);
       // Looked up now, so that "what comes" begins with this command.
       partitions.forEach(consumer::position);
+    }
+  }
+
+  private final class Assigned implements ConsumerRebalanceListener {
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+      assigned = true;
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+      // What was printed is committed already.
     }
   }
 }

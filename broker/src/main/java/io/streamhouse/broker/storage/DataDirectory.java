@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 /// streamhouse.lock         locked by the owner; names it
 /// wal/                     the write-ahead log
 /// objects/                 the object store, where it is a local directory
-/// meta/                    the metadata, where they are SQLite
+/// metadata.db              the metadata, where they are SQLite and not elsewhere
 /// ```
 ///
 /// | property         | notes                                                        |
@@ -104,10 +104,6 @@ public final class DataDirectory implements AutoCloseable {
 
   public Path objects() {
     return root.resolve("objects");
-  }
-
-  public Path meta() {
-    return root.resolve("meta");
   }
 
   public int nodeId() {
@@ -190,7 +186,7 @@ public final class DataDirectory implements AutoCloseable {
   private static DataDirectory load(
       Path root, FileChannel lockFile, int nodeId, RandomGenerator random)
       throws IOException, DataDirectoryUnusable {
-    for (var name : List.of("wal", "objects", "meta")) {
+    for (var name : List.of("wal", "objects")) {
       Files.createDirectories(root.resolve(name));
     }
     Durable.syncDirectory(root);

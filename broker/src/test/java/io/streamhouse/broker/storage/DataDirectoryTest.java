@@ -29,7 +29,6 @@ class DataDirectoryTest {
       assertThat(second.nodeId()).isEqualTo(3);
       assertThat(second.wal()).isDirectory();
       assertThat(second.objects()).isDirectory();
-      assertThat(second.meta()).isDirectory();
       second.join("cluster-1");
     }
   }
