@@ -99,7 +99,7 @@ public final class LocalDirectoryStore implements ObjectStore {
     try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long available = Math.max(0, channel.size() - position);
       var bytes = ByteBuffer.allocate((int) Math.min(length, available));
-      while (bytes.hasRemaining() && channel.read(bytes, position + bytes.position()) >= 0) {}
+      Durable.read(channel, bytes, position);
       return bytes.flip();
     } catch (IOException failure) {
       throw Files.isRegularFile(file) ? failure : new ObjectMissing(key);

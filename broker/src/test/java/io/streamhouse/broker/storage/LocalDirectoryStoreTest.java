@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +48,50 @@ class LocalDirectoryStoreTest extends ObjectStoreContract {
   }
 
   @Test
+  void crashBehindTheLinkLeavesTheObjectAndNothingElse() throws Exception {
+    var objects = directory.resolve("objects");
+    var left = Files.writeString(objects.resolve(".incoming/3"), "abc");
+    Files.createLink(objects.resolve("k"), left);
+    store.close();
+    store = open();
+
+    assertThat(left).doesNotExist();
+    assertThat(text("k", 0, 10)).isEqualTo("abc");
+    var content = List.of(bytes("abc"));
+    assertThat(store.putNew("k", content, Map.of()))
+        .isEqualTo(new ObjectStore.PutResult.AlreadyExists(ObjectInfo.of(content)));
+  }
+
+  @Test
+  void processKilledWhilePuttingLeavesOnlyWholeObjects() throws Exception {
+    for (int round = 0; round < 3; round++) {
+      var process = putter(directory.resolve("objects"), round).start();
+      var put = new ArrayList<String>();
+      try (var output = process.inputReader()) {
+        for (int i = 0; i < 5 + round; i++) {
+          put.add(String.valueOf(output.readLine()));
+        }
+        // Not by the process's own method, which closes its output before it is read.
+        process.toHandle().destroyForcibly();
+        output.lines().filter(line -> line.endsWith(".seg")).forEach(put::add);
+      } finally {
+        process.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
+      }
+      store.close();
+      store = open();
+
+      var keys = store.list("round" + round + "/", "", 10_000);
+      assertThat(keys).containsAll(put);
+      for (var key : keys) {
+        assertThat(store.head(key)).as(key).contains(ObjectInfo.of(ObjectPutter.content(key)));
+      }
+      try (var files = Files.list(directory.resolve("objects/.incoming"))) {
+        assertThat(files).isEmpty();
+      }
+    }
+  }
+
+  @Test
   void nothingIsLeftBehindByPuts() throws Exception {
     store.putNew("k", List.of(bytes("abc")), Map.of());
     store.putNew("k", List.of(bytes("abc")), Map.of());
@@ -55,5 +101,17 @@ class LocalDirectoryStoreTest extends ObjectStoreContract {
     try (var files = Files.list(directory.resolve("objects/.incoming"))) {
       assertThat(files).isEmpty();
     }
+  }
+
+  private static ProcessBuilder putter(Path objects, int round) {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx64m",
+            "-cp",
+            System.getProperty("java.class.path"),
+            ObjectPutter.class.getName(),
+            objects.toString(),
+            "round" + round)
+        .redirectError(ProcessBuilder.Redirect.INHERIT);
   }
 }

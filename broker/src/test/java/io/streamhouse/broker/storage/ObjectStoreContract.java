@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
@@ -73,6 +74,25 @@ abstract class ObjectStoreContract {
     store.putNew("k", content, Map.of());
 
     assertThat(text("k", 0, 1 << 20)).isEqualTo(expected.toString());
+  }
+
+  @Test
+  void largeBuffersAmongSmallOnesArePutAndRead() throws Exception {
+    var random = new Random(1);
+    var content = new ArrayList<ByteBuffer>();
+    for (int size : new int[] {3, 1 << 20, 0, (1 << 20) - 3, 3 << 20, 1, (5 << 20) + 7}) {
+      var bytes = new byte[size];
+      random.nextBytes(bytes);
+      content.add(ByteBuffer.wrap(bytes));
+    }
+
+    store.putNew("k", content, Map.of());
+
+    assertThat(store.head("k")).contains(ObjectInfo.of(content));
+    assertThat(ObjectInfo.of(List.of(store.get("k", 0, Integer.MAX_VALUE))))
+        .isEqualTo(ObjectInfo.of(content));
+    var large = content.get(4);
+    assertThat(store.get("k", 2 << 20, 3 << 20)).isEqualTo(large);
   }
 
   @Test
