@@ -1,6 +1,7 @@
 package io.streamhouse.broker.partition;
 
 import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.Stages;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
@@ -52,8 +53,7 @@ public final class BackgroundWork implements Background {
   @Override
   public CompletableFuture<List<ProducerEntry>> loadProducers(
       PartitionId partition, long logStart, long committedEnd) {
-    return CompletableFuture.supplyAsync(
-        () -> producersBefore(partition, logStart, committedEnd), blocking);
+    return Stages.supply(blocking, () -> producersBefore(partition, logStart, committedEnd));
   }
 
   /// Merges what segments say of producers, from the newest back to a full snapshot.
@@ -93,7 +93,8 @@ public final class BackgroundWork implements Background {
   @Override
   public CompletableFuture<RecordBatches> rewrite(
       RecordBatches batches, PartitionSettings settings, long nowMillis) {
-    return CompletableFuture.supplyAsync(
+    return Stages.supply(
+        computing,
         () -> {
           if (settings.keysRequired() && BatchContents.anyKeyless(batches)) {
             throw new Refused(
@@ -108,13 +109,12 @@ public final class BackgroundWork implements Background {
             stored.stampLogAppendTime(nowMillis);
           }
           return stored;
-        },
-        computing);
+        });
   }
 
   @Override
   public CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart) {
-    return CompletableFuture.supplyAsync(() -> manifest.raiseLogStart(lease, logStart), blocking);
+    return Stages.supply(blocking, () -> manifest.raiseLogStart(lease, logStart));
   }
 
   @Override

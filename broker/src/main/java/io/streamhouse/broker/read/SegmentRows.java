@@ -1,5 +1,6 @@
 package io.streamhouse.broker.read;
 
+import io.streamhouse.broker.runtime.Stages;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.Segment;
@@ -36,12 +37,12 @@ final class SegmentRows {
     if (cached != null) {
       return CompletableFuture.completedFuture(cached);
     }
-    return CompletableFuture.supplyAsync(
+    return Stages.supply(
+        blocking,
         () -> {
           keep(manifest.segments(partition, offset, PAGE));
           return cached(offset);
-        },
-        blocking);
+        });
   }
 
   private synchronized @Nullable Segment cached(long offset) {

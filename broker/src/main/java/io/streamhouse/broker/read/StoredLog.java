@@ -3,6 +3,7 @@ package io.streamhouse.broker.read;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.Refused;
 import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.Stages;
 import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.SegmentRead;
 import io.streamhouse.metadata.SegmentManifest;
@@ -143,7 +144,7 @@ final class StoredLog implements LogReader {
     if (failure != null) {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
-    return CompletableFuture.supplyAsync(() -> committedAt(timestamp), blocking)
+    return Stages.supply(blocking, () -> committedAt(timestamp))
         .thenApply(found -> found != null ? found : tailAt(timestamp))
         .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
   }
@@ -225,7 +226,7 @@ final class StoredLog implements LogReader {
     if (failure != null) {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
-    return CompletableFuture.supplyAsync(this::newest, blocking)
+    return Stages.supply(blocking, this::newest)
         .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
   }
 
@@ -258,7 +259,8 @@ final class StoredLog implements LogReader {
 
   @Override
   public CompletableFuture<EpochEnd> epochEnd(int epoch) {
-    return CompletableFuture.supplyAsync(
+    return Stages.supply(
+        blocking,
         () -> {
           var starts = new ArrayList<EpochStart>(manifest.epochs(partition.id()));
           for (var tail : partition.tailEpochs()) {
@@ -267,8 +269,7 @@ final class StoredLog implements LogReader {
             }
           }
           return endOf(epoch, starts);
-        },
-        blocking);
+        });
   }
 
   private EpochEnd endOf(int epoch, List<EpochStart> starts) {
