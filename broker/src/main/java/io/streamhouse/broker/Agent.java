@@ -76,6 +76,9 @@ public final class Agent implements AutoCloseable {
   /// How long a stop may flush; what is left stays in the write-ahead log.
   private static final Duration FLUSH_LIMIT = Duration.ofSeconds(15);
 
+  /// How many ticks the tail may take to be flushed once the write-ahead log has failed.
+  private static final int LOG_FAILED_TICKS = 60;
+
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(3);
 
   private final ArrayDeque<Part> parts = new ArrayDeque<>();
@@ -87,6 +90,9 @@ public final class Agent implements AutoCloseable {
   private volatile TopicDefaults topicDefaults = TopicDefaults.none();
 
   private boolean closed;
+
+  /// Confined to housekeeping.
+  private int ticksSinceLogFailed;
 
   /// Something that was started, and how it is stopped.
   private record Part(String name, AutoCloseable stop) {}
@@ -141,6 +147,7 @@ public final class Agent implements AutoCloseable {
     started("session", session::end);
     var renewal = new ThreadLoop("session", this::die);
     started("session renewal", renewal);
+    every(renewal, config.session().renewal(), () -> renew(session));
 
     var blocking = new WorkerPool("blocking", 8, 100_000);
     started("blocking workers", blocking);
@@ -186,7 +193,7 @@ public final class Agent implements AutoCloseable {
             (grant, settings) ->
                 new Partition(
                     grant,
-                    recovery.replay().tail(grant.lease().key()),
+                    recovery.replay().take(grant),
                     settings,
                     session,
                     wal,
@@ -213,22 +220,20 @@ public final class Agent implements AutoCloseable {
             store,
             incarnation,
             () -> new UUID(random.nextLong(), random.nextLong()));
-    var flushing = new FlushDriver(flusher, this::die);
+    var flushing = new FlushDriver(flusher, time, this::die);
     requestFlush = flushing::request;
-    started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership, time));
+    started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership));
 
     var timers = new ThreadLoop("timers", this::die);
     started("timers", timers);
-    every(
-        renewal,
-        config.session().renewal(),
-        () -> renew(session, leadership, config.producerIdExpiration()));
     var housekeeping = new ThreadLoop("housekeeping", this::die);
     started("housekeeping", housekeeping);
     every(
         housekeeping,
         TICK,
         () -> {
+          leadership.all().forEach(partition -> partition.tick(config.producerIdExpiration()));
+          endIfLogFailed(wal, flushing, leadership);
           wal.trim(recovery.kept(leadership), false);
           if (wal.sizeInBytes() > config.wal().maxBytes() / 2) {
             flushing.request();
@@ -357,7 +362,7 @@ public final class Agent implements AutoCloseable {
         config.compactKeys());
   }
 
-  private void renew(Session session, Leadership leadership, Duration producerExpiration) {
+  private void renew(Session session) {
     try {
       session.renew();
     } catch (MetadataUnavailable unreachable) {
@@ -366,7 +371,22 @@ public final class Agent implements AutoCloseable {
     if (session.over()) {
       die(new IllegalStateException("another agent declared this session dead"));
     }
-    leadership.all().forEach(partition -> partition.tick(producerExpiration));
+  }
+
+  /// A log that failed is never used again. What it had acknowledged is flushed from memory if the
+  /// stores are up; then this process ends, and the next one begins with a log that works.
+  private void endIfLogFailed(WriteAheadLog wal, FlushDriver flushing, Leadership leadership) {
+    var failure = wal.failure();
+    if (failure == null) {
+      return;
+    }
+    flushing.request();
+    boolean flushed =
+        leadership.all().stream()
+            .allMatch(partition -> partition.committedEnd() >= partition.highWatermark());
+    if (flushed || ++ticksSinceLogFailed > LOG_FAILED_TICKS) {
+      die(new IllegalStateException(failure));
+    }
   }
 
   /// Runs `task` again and again, `pause` after it has ended.
@@ -393,13 +413,9 @@ public final class Agent implements AutoCloseable {
 
   /// Flushes what there is, then lets go of the log files that are not needed any more.
   private static void stopFlushing(
-      FlushDriver flushing,
-      WriteAheadLog wal,
-      Recovery recovery,
-      Leadership leadership,
-      TimeSource time)
+      FlushDriver flushing, WriteAheadLog wal, Recovery recovery, Leadership leadership)
       throws IOException {
-    if (!flushing.finish(FLUSH_LIMIT, time)) {
+    if (!flushing.finish(FLUSH_LIMIT)) {
       log.warn("not everything could be flushed; the rest stays in the write-ahead log");
     }
     wal.trim(recovery.kept(leadership), true);

@@ -1,5 +1,6 @@
 package io.streamhouse.protocol;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.util.ReferenceCounted;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
@@ -17,6 +18,11 @@ import org.jspecify.annotations.Nullable;
 public final class RecordBatches implements Iterable<RecordBatch> {
 
   public static final RecordBatches EMPTY = new RecordBatches(ByteBuffer.allocate(0), null);
+
+  /// Requests of clients with default settings are smaller, and whole requests are kept together.
+  private static final int DETACH_FRAME_BYTES = 2 << 20;
+
+  private static final int DETACH_FACTOR = 8;
 
   private final ByteBuffer buffer;
   private final @Nullable ReferenceCounted owner;
@@ -63,6 +69,17 @@ public final class RecordBatches implements Iterable<RecordBatch> {
     if (owner != null) {
       owner.release();
     }
+  }
+
+  /// These batches, or a copy of them where keeping them would keep a buffer many times their size:
+  /// a small batch that came in a huge request. The caller owns no reference to the result.
+  public RecordBatches detached() {
+    if (!(owner instanceof ByteBuf frame)
+        || frame.capacity() < DETACH_FRAME_BYTES
+        || frame.capacity() / DETACH_FACTOR < buffer.limit()) {
+      return this;
+    }
+    return of(ByteBuffer.allocate(buffer.limit()).put(buffer.duplicate().rewind()).flip());
   }
 
   /// The only batch, for callers that checked with [#defect].

@@ -15,12 +15,14 @@ public final class FlushDriver implements AutoCloseable {
   private static final Duration LAST_RETRY = Duration.ofSeconds(10);
 
   private final Flusher flusher;
+  private final TimeSource time;
   private final Thread thread;
   private volatile boolean stopped;
 
   /// @param onError told of an error in our own code, on the driver's thread
-  public FlushDriver(Flusher flusher, Consumer<Throwable> onError) {
+  public FlushDriver(Flusher flusher, TimeSource time, Consumer<Throwable> onError) {
     this.flusher = flusher;
+    this.time = time;
     this.thread =
         Thread.ofPlatform()
             .name("flusher")
@@ -48,7 +50,7 @@ public final class FlushDriver implements AutoCloseable {
         case WORKED -> retry = FIRST_RETRY;
         case IDLE -> LockSupport.parkNanos(this, IDLE.toNanos());
         case RETRY -> {
-          LockSupport.parkNanos(this, retry.toNanos());
+          pause(retry);
           var doubled = retry.multipliedBy(2);
           retry = doubled.compareTo(LAST_RETRY) < 0 ? doubled : LAST_RETRY;
         }
@@ -56,10 +58,19 @@ public final class FlushDriver implements AutoCloseable {
     }
   }
 
+  /// Waits the whole time whatever is requested meanwhile: those who ask do so because the stores
+  /// do not answer.
+  private void pause(Duration duration) {
+    long until = time.nanos() + duration.toNanos();
+    for (long left = duration.toNanos(); left > 0 && !stopped; left = until - time.nanos()) {
+      LockSupport.parkNanos(this, left);
+    }
+  }
+
   /// Ends the thread, then flushes on the calling one until nothing is left or the time is over.
   ///
   /// @return whether everything durable is flushed
-  public boolean finish(Duration limit, TimeSource time) {
+  public boolean finish(Duration limit) {
     close();
     long deadline = time.nanos() + limit.toNanos();
     while (time.nanos() < deadline) {

@@ -9,6 +9,7 @@ import io.streamhouse.segment.BlockCompressor;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -131,7 +132,7 @@ public final class Flusher {
     requested = false;
     var slices = new ArrayList<FlushSlice>();
     long room = options.bytes();
-    for (var partition : partitions.get()) {
+    for (var partition : oldestFirst()) {
       var slice = partition.unflushed(room);
       if (slice != null) {
         slices.add(slice);
@@ -148,6 +149,23 @@ public final class Flusher {
     object = FlushObject.of(ids.get(), slices, compressor);
     state = State.REGISTER;
     return Progress.WORKED;
+  }
+
+  /// Those with something to flush, the longest waiting first, so that none starves under load.
+  private List<Partition> oldestFirst() {
+    record Waiting(Partition partition, long nanos) {}
+    var waiting = new ArrayList<Waiting>();
+    for (var partition : partitions.get()) {
+      var nanos = partition.unflushedNanos();
+      if (nanos.isPresent()) {
+        waiting.add(new Waiting(partition, nanos.getAsLong()));
+      }
+    }
+    waiting.sort(
+        Comparator.comparingLong(Waiting::nanos)
+            .reversed()
+            .thenComparing(one -> one.partition().id()));
+    return waiting.stream().map(Waiting::partition).toList();
   }
 
   private boolean due() {

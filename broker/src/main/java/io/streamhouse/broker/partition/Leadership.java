@@ -58,7 +58,13 @@ public final class Leadership {
       if (topic == null) {
         continue;
       }
-      var partition = opener.open(grant, settings.apply(topic));
+      Partition partition;
+      try {
+        partition = opener.open(grant, settings.apply(topic));
+      } catch (IllegalStateException unsafe) {
+        log.error("partition stays closed until the next start", unsafe);
+        continue;
+      }
       led.put(partition.id(), partition);
       log.debug(
           "partition opened partition={} leaseEpoch={} committedEnd={} highWatermark={}",
@@ -81,6 +87,9 @@ public final class Leadership {
   ///
   /// @return whether leases were taken
   public boolean reconcile(Image image) {
+    if (released) {
+      return false;
+    }
     for (var partition : List.copyOf(led.values())) {
       var topic = image.topic(partition.id().topicId());
       if (topic == null) {

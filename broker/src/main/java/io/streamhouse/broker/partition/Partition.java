@@ -81,6 +81,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// As of `committedEnd`; null as long as `producers` is.
   private @Nullable ProducerStates committedProducers;
 
+  private final RefusedSequences refusedSequences = new RefusedSequences();
   private boolean loadingProducers;
   private final List<ProducerEntry> committedWhileLoading = new ArrayList<>();
   private long bytesSinceSnapshot;
@@ -92,8 +93,11 @@ public final class Partition implements Appends, WalAppend.Owner {
   private final List<Truncation> truncations = new ArrayList<>();
 
   /// An append whose batch cannot be taken yet. Owns the batch its stage yields.
+  ///
+  /// @param cost what the budget counts it as while it waits
   private record Waiting(
       CompletableFuture<RecordBatches> batches,
+      int cost,
       Acks acks,
       CompletableFuture<AppendResult> result) {}
 
@@ -155,7 +159,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.committedEnd = grant.committedEnd();
     this.tail = new Tail(committedEnd);
     for (var batch : replayed) {
-      tail.add(batch);
+      tail.add(batch, time.nanos());
     }
     budget.reserve(tail.bytes());
     this.nextOffset = tail.end();
@@ -221,7 +225,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       batches.retain();
       var rewritten =
           background.rewrite(batches, asked, now).whenComplete((_, _) -> batches.release());
-      offer(new Waiting(rewritten, acks, result));
+      offer(new Waiting(rewritten, Tail.cost(batches), acks, result), batch);
       return result;
     }
     if (asked.logAppendTime()) {
@@ -241,18 +245,22 @@ public final class Partition implements Appends, WalAppend.Owner {
     settled.run();
     if (!taken) {
       batches.retain();
-      offer(new Waiting(CompletableFuture.completedFuture(batches), acks, result));
+      offer(
+          new Waiting(CompletableFuture.completedFuture(batches), Tail.cost(batches), acks, result),
+          batch);
     }
     return result;
   }
 
   /// Queues an append behind those that wait already.
-  private void offer(Waiting waiting) {
+  private void offer(Waiting waiting, RecordBatch batch) {
     boolean full;
     lock.lock();
     try {
-      full = ingress.size() >= INGRESS_LIMIT;
-      if (!full) {
+      full = ingress.size() >= INGRESS_LIMIT || !budget.tryReserve(waiting.cost);
+      if (full) {
+        remember(batch);
+      } else {
         ingress.addLast(waiting);
       }
     } finally {
@@ -279,7 +287,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         try {
           batches = head.batches.join();
         } catch (CompletionException failed) {
-          ingress.removeFirst();
+          budget.release(ingress.removeFirst().cost);
           settled.complete(head.result, new AppendResult.Refused(failureOf(failed.getCause())));
           continue;
         }
@@ -288,7 +296,7 @@ public final class Partition implements Appends, WalAppend.Owner {
           loadingProducers = true;
           break;
         }
-        ingress.removeFirst();
+        budget.release(ingress.removeFirst().cost);
         var refused = settings.refuses(batches, time.wallMillis());
         if (refused == null) {
           take(batches, head.acks, head.result, settled);
@@ -319,8 +327,11 @@ public final class Partition implements Appends, WalAppend.Owner {
     if (unable == null && !ownership.holds()) {
       unable = notLeader();
     }
+    if (unable == null && producers != null && !producers.knows(batches.single())) {
+      unable = refusedSequences.refuses(batches.single());
+    }
     if (unable != null) {
-      settled.complete(result, new AppendResult.Refused(unable));
+      refuse(batches.single(), unable, result, settled);
       return;
     }
     switch (producers == null
@@ -338,27 +349,32 @@ public final class Partition implements Appends, WalAppend.Owner {
       case ProducerStates.Check.Accepted _ -> {
         if (!budget.tryReserve(Tail.cost(batches))) {
           background.requestFlush();
-          settled.complete(
-              result, new AppendResult.Refused(new Failure.Backpressure("unflushed data is full")));
+          refuse(
+              batches.single(),
+              new Failure.Backpressure("unflushed data is full"),
+              result,
+              settled);
           return;
         }
-        var batch = batches.stamp(nextOffset, lease.epoch());
+        var kept = batches.detached();
+        var batch = kept.stamp(nextOffset, lease.epoch());
         var refusal =
             wal.append(
-                new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), batches, this));
+                new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), kept, this));
         if (refusal != null) {
           budget.release(Tail.cost(batches));
           background.requestFlush();
-          settled.complete(result, new AppendResult.Refused(failureOf(refusal)));
+          refuse(batches.single(), failureOf(refusal), result, settled);
           return;
         }
         if (producers != null) {
-          producers.apply(batch);
+          producers.apply(batch, time.wallMillis());
+          refusedSequences.accepted(batch);
         }
         if (tail.batches() == 0) {
           oldestUnflushedNanos = time.nanos();
         }
-        tail.add(batches);
+        tail.add(kept, time.nanos());
         long baseOffset = nextOffset;
         nextOffset = batch.endOffset();
         answer(
@@ -369,6 +385,19 @@ public final class Partition implements Appends, WalAppend.Owner {
             result,
             settled);
       }
+    }
+  }
+
+  /// Refuses a batch that may come again, before any that follows it.
+  private void refuse(
+      RecordBatch batch, Failure failure, CompletableFuture<AppendResult> result, Settled settled) {
+    remember(batch);
+    settled.complete(result, new AppendResult.Refused(failure));
+  }
+
+  private void remember(RecordBatch batch) {
+    if (batch.hasProducerId() && (producers == null || !producers.knows(batch))) {
+      refusedSequences.remember(batch, time.nanos());
     }
   }
 
@@ -613,37 +642,41 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// The oldest part of the tail that is durable but not committed: up to `maxBytes`, of one leader
   /// epoch. Null when there is none. The caller releases it.
   @Nullable FlushSlice unflushed(long maxBytes) {
+    List<RecordBatches> batches;
+    List<ProducerEntry> known = null;
     lock.lock();
     try {
       if (closed != null || loadingProducers) {
         return null;
       }
-      var batches = tail.readOneEpoch(highWatermark, maxBytes);
-      if (batches.isEmpty()) {
-        return null;
+      batches = tail.readOneEpoch(highWatermark, maxBytes);
+      boolean due =
+          bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
+      if (due && committedProducers != null) {
+        known = committedProducers.all();
       }
-      var changed = new ProducerStates();
-      for (var batch : batches) {
-        changed.apply(batch.single());
-      }
-      boolean snapshot =
-          committedProducers != null
-              && (bytesSinceSnapshot >= SNAPSHOT_BYTES
-                  || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS);
-      if (snapshot && committedProducers != null) {
-        changed.merge(committedProducers.all());
-      }
-      return new FlushSlice(
-          this,
-          batches.getFirst().single().leaderEpoch(),
-          batches.getFirst().single().baseOffset(),
-          batches.getLast().single().endOffset(),
-          batches,
-          changed.all(),
-          snapshot);
     } finally {
       lock.unlock();
     }
+    if (batches.isEmpty()) {
+      return null;
+    }
+    // Only the flusher changes what is committed, so this may be worked out without the lock.
+    var changed = new ProducerStates();
+    for (var batch : batches) {
+      changed.apply(batch.single(), time.wallMillis());
+    }
+    if (known != null) {
+      changed.merge(known);
+    }
+    return new FlushSlice(
+        this,
+        batches.getFirst().single().leaderEpoch(),
+        batches.getFirst().single().baseOffset(),
+        batches.getLast().single().endOffset(),
+        batches,
+        changed.all(),
+        known != null);
   }
 
   /// Whether segments hold everything ever queued here; final once the partition is closed.
@@ -670,7 +703,9 @@ public final class Partition implements Appends, WalAppend.Owner {
     try {
       committedEnd = slice.endOffset();
       budget.release(tail.dropBelow(committedEnd));
-      oldestUnflushedNanos = time.nanos();
+      if (tail.batches() > 0) {
+        oldestUnflushedNanos = tail.oldestNanos();
+      }
       if (loadingProducers) {
         committedWhileLoading.addAll(slice.producers());
       } else if (committedProducers != null) {
@@ -693,6 +728,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     lock.lock();
     try {
       advance(settled);
+      refusedSequences.expire(time.nanos());
       long expired = time.wallMillis() - producerExpiration.toMillis();
       if (producers != null && committedProducers != null && tail.batches() == 0) {
         producers.removeIf(entry -> entry.lastTimestamp() < expired);
@@ -771,8 +807,11 @@ public final class Partition implements Appends, WalAppend.Owner {
     log.warn("cannot read producer state back partition={} why={}", id(), thrown.toString());
     while (!ingress.isEmpty() && ingress.getFirst().batches.isDone()) {
       var head = ingress.removeFirst();
+      budget.release(head.cost);
       if (!head.batches.isCompletedExceptionally()) {
-        settled.call(head.batches.join()::release);
+        var batches = head.batches.join();
+        remember(batches.single());
+        settled.call(batches::release);
       }
       settled.complete(
           head.result,
@@ -784,7 +823,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void applyTail(ProducerStates states) {
     for (int i = 0; i < tail.batches(); i++) {
       RecordBatch header = tail.header(i);
-      states.apply(header);
+      states.apply(header, time.wallMillis());
     }
   }
 

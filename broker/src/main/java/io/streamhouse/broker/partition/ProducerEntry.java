@@ -8,7 +8,7 @@ import java.util.List;
 /// What one idempotent producer wrote last to a partition. Immutable.
 ///
 /// @param batches its latest batches of `epoch`, oldest first, at most [#WINDOW]
-/// @param lastTimestamp largest record timestamp of its last batch, ms; what expiry goes by
+/// @param lastTimestamp wall time of its last append, ms; what expiry goes by
 public record ProducerEntry(
     long producerId, short epoch, List<WrittenBatch> batches, long lastTimestamp) {
 
@@ -70,6 +70,14 @@ public record ProducerEntry(
 
   WrittenBatch latest() {
     return batches.getLast();
+  }
+
+  /// This entry after one more batch.
+  ProducerEntry with(WrittenBatch batch, long nowMillis) {
+    var latest = new ArrayList<WrittenBatch>(WINDOW);
+    latest.addAll(batches.subList(batches.size() < WINDOW ? 0 : 1, batches.size()));
+    latest.add(batch);
+    return new ProducerEntry(producerId, epoch, latest, nowMillis);
   }
 
   /// This entry and another of the same producer as one: the higher epoch wins, of one epoch the

@@ -67,16 +67,27 @@ final class ProducerStates {
         new Failure.OutOfOrderSequence(batch.producerId(), expected, batch.baseSequence()));
   }
 
+  /// Whether this producer has written here in this epoch or a later one.
+  boolean knows(RecordBatch batch) {
+    var entry = entries.get(batch.producerId());
+    return entry != null && entry.epoch() >= batch.producerEpoch();
+  }
+
   /// Records an accepted batch; called in the same step that appends it.
-  void apply(RecordBatch batch) {
-    if (batch.hasProducerId()) {
-      merge(
-          new ProducerEntry(
-              batch.producerId(),
-              batch.producerEpoch(),
-              List.of(WrittenBatch.of(batch)),
-              batch.maxTimestamp()));
+  ///
+  /// @param nowMillis when it was appended: producers expire by that, not by the times they put
+  ///   into records, which may be years old
+  void apply(RecordBatch batch, long nowMillis) {
+    if (!batch.hasProducerId()) {
+      return;
     }
+    var written = WrittenBatch.of(batch);
+    entries.compute(
+        batch.producerId(),
+        (id, entry) ->
+            entry == null || entry.epoch() != batch.producerEpoch()
+                ? new ProducerEntry(id, batch.producerEpoch(), List.of(written), nowMillis)
+                : entry.with(written, nowMillis));
   }
 
   void merge(ProducerEntry entry) {

@@ -13,6 +13,7 @@ final class Tail {
 
   private @Nullable RecordBatches[] ring = new RecordBatches[16];
   private long[] ends = new long[16];
+  private long[] nanos = new long[16];
   private int first;
   private int size;
   private long start;
@@ -47,7 +48,9 @@ final class Tail {
   }
 
   /// Adds a stamped batch and takes a reference to it.
-  void add(RecordBatches batch) {
+  ///
+  /// @param nowNanos when, for [#oldestNanos]
+  void add(RecordBatches batch, long nowNanos) {
     var header = batch.single();
     if (header.baseOffset() != end()) {
       throw new IllegalStateException(
@@ -58,6 +61,7 @@ final class Tail {
     }
     ring[at(size)] = batch.retain();
     ends[at(size)] = header.endOffset();
+    nanos[at(size)] = nowNanos;
     size++;
     bytes += cost(batch);
   }
@@ -93,6 +97,11 @@ final class Tail {
       found.add(batch.retain());
     }
     return found;
+  }
+
+  /// When the oldest batch was added; there is one.
+  long oldestNanos() {
+    return nanos[first];
   }
 
   /// The header of the batch at index `i`, oldest first.
@@ -154,13 +163,16 @@ final class Tail {
   private void grow() {
     var batches = new RecordBatches[ring.length * 2];
     var offsets = new long[ring.length * 2];
+    var times = new long[ring.length * 2];
     for (int i = 0; i < size; i++) {
       batches[i] = ring[at(i)];
       offsets[i] = ends[at(i)];
+      times[i] = nanos[at(i)];
     }
     Arrays.fill(ring, null);
     ring = batches;
     ends = offsets;
+    nanos = times;
     first = 0;
   }
 }

@@ -17,6 +17,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /// Sorts what a write-ahead log holds into the tails of the partitions it belongs to.
 ///
@@ -28,6 +29,8 @@ import org.slf4j.LoggerFactory;
 public final class TailReplay {
 
   private static final Logger log = LoggerFactory.getLogger(TailReplay.class);
+
+  private static final String GAP = "does not continue at ";
 
   private final UUID walId;
   private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
@@ -70,10 +73,21 @@ public final class TailReplay {
         .add(entry.baseOffset(), entry.leaseEpoch(), why);
   }
 
-  /// The acknowledged batches of a partition beyond its committed end.
-  public List<RecordBatches> tail(PartitionId partition) {
-    var tail = tails.get(partition);
-    return tail == null ? List.of() : tail.batches();
+  /// Hands over the acknowledged batches of a partition beyond its committed end, once.
+  ///
+  /// @throws IllegalStateException if the partition has a tail in this log that was not part of
+  ///   this replay: opening it without would lose what was acknowledged
+  public List<RecordBatches> take(Grant grant) {
+    var tail = tails.remove(grant.lease().key());
+    if (tail != null) {
+      return tail.batches();
+    }
+    if (grant.tail().isPresent() && grant.tail().get().epoch() < grant.lease().epoch()) {
+      throw new IllegalStateException(
+          "the tail of %s since epoch %d is in this log but was not replayed"
+              .formatted(grant.lease().key(), grant.tail().get().epoch()));
+    }
+    return List.of();
   }
 
   /// Partitions in the log that are not deleted and were not granted: unknown to the metadata, or
@@ -85,15 +99,17 @@ public final class TailReplay {
   /// Says what was dropped and why, once.
   public void report() {
     dropped.forEach((partition, ranges) ->
-        log.info(
-            "replay dropped {} entries partition={} offsets={}..{} epochs={}..{} why={}",
-            ranges.count,
-            partition,
-            ranges.lowest,
-            ranges.highest,
-            ranges.lowestEpoch,
-            ranges.highestEpoch,
-            ranges.reasons));
+        log.atLevel(ranges.gaps ? Level.WARN : Level.INFO)
+            .log(
+                "replay dropped {} entries partition={} offsets={}..{} epochs={}..{} why={}",
+                ranges.count,
+                partition,
+                ranges.lowest,
+                ranges.highest,
+                ranges.lowestEpoch,
+                ranges.highestEpoch,
+                ranges.reasons));
+    dropped.clear();
     if (!unclaimed.isEmpty()) {
       log.warn("replay keeps the files of partitions that are not led here ids={}", unclaimed);
     }
@@ -143,7 +159,7 @@ public final class TailReplay {
       }
       long next = kept.isEmpty() ? grant.committedEnd() : kept.getLast().endOffset;
       if (entry.baseOffset() != next) {
-        return "does not continue at " + next;
+        return GAP + next;
       }
       var copy = ByteBuffer.allocate(batches.sizeInBytes()).put(entry.batch().duplicate()).flip();
       kept.add(
@@ -159,6 +175,7 @@ public final class TailReplay {
 
   private static final class Dropped {
     private int count;
+    private boolean gaps;
     private long lowest = Long.MAX_VALUE;
     private long highest;
     private int lowestEpoch = Integer.MAX_VALUE;
@@ -167,6 +184,7 @@ public final class TailReplay {
 
     void add(long offset, int epoch, String why) {
       count++;
+      gaps |= why.startsWith(GAP);
       lowest = Math.min(lowest, offset);
       highest = Math.max(highest, offset);
       lowestEpoch = Math.min(lowestEpoch, epoch);

@@ -24,7 +24,11 @@ public final class ThreadLoop implements SerialLoop, AutoCloseable {
 
   @Override
   public void execute(Runnable task) {
-    executor.execute(guarded(task));
+    try {
+      executor.execute(guarded(task));
+    } catch (RejectedExecutionException closed) {
+      // Whoever still has an answer to hand over as the loop closes is too late.
+    }
   }
 
   @Override

@@ -238,13 +238,9 @@ public final class WriteAheadLog implements AutoCloseable {
 
   /// @return why it failed, or null
   private @Nullable String write(List<WalAppend> group) {
-    lock.lock();
-    try {
-      if (failure != null) {
-        return failure;
-      }
-    } finally {
-      lock.unlock();
+    var failed = failure();
+    if (failed != null) {
+      return failed;
     }
     try {
       long bytes = WalFormat.MARK_BYTES;
@@ -280,6 +276,7 @@ public final class WriteAheadLog implements AutoCloseable {
   private void syncIfDue() {
     if (options.fsync() != Fsync.INTERVAL
         || !unsynced
+        || failure() != null
         || time.nanos() - lastSyncNanos < options.fsyncInterval().toNanos()) {
       return;
     }
@@ -297,6 +294,16 @@ public final class WriteAheadLog implements AutoCloseable {
       unsynced = false;
     }
     lastSyncNanos = time.nanos();
+  }
+
+  /// Why the log takes nothing any more, if it failed.
+  public @Nullable String failure() {
+    lock.lock();
+    try {
+      return failure;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private String fail(IOException e) {

@@ -241,6 +241,63 @@ class PartitionTest {
   }
 
   @Test
+  void whatFollowsARefusedFirstBatchIsRefusedUntilThatOneIsBack() {
+    budget.reserve(budget.limit());
+    assertThat(failure(produce(0, 0, "a"))).isInstanceOf(Failure.Backpressure.class);
+    budget.release(budget.limit());
+
+    assertThat(failure(produce(0, 1, "b"))).isEqualTo(new Failure.OutOfOrderSequence(77, 0, 1));
+    var first = produce(0, 0, "a");
+    var second = produce(0, 1, "b");
+    wal.poll();
+    assertThat(offset(first)).isEqualTo(0);
+    assertThat(offset(second)).isEqualTo(1);
+  }
+
+  @Test
+  void aProducerThatGaveUpItsFirstBatchMayBeginAnew() {
+    budget.reserve(budget.limit());
+    assertThat(failure(produce(0, 0, "a"))).isInstanceOf(Failure.Backpressure.class);
+    budget.release(budget.limit());
+
+    var nextEpoch = produce(1, 0, "b");
+    wal.poll();
+    assertThat(offset(nextEpoch)).isEqualTo(0);
+  }
+
+  @Test
+  void producersOfOldRecordsAreNotForgottenAtOnce() {
+    var old = NOW - Duration.ofDays(30).toMillis();
+    var first = partition.append(Batches.idempotent(77, 0, 0, old, "a"), Acks.ALL);
+    wal.poll();
+    var slice = partition.unflushed(1 << 20);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    partition.tick(Duration.ofDays(1));
+    var retry = partition.append(Batches.idempotent(77, 0, 0, old, "a"), Acks.ALL);
+    assertThat(offset(retry)).isEqualTo(offset(first));
+
+    time.pass(Duration.ofDays(2));
+    partition.tick(Duration.ofDays(1));
+    var unknown = partition.append(Batches.idempotent(77, 0, 5, old, "b"), Acks.ALL);
+    wal.poll();
+    assertThat(offset(unknown)).isEqualTo(1);
+  }
+
+  @Test
+  void waitingAppendsCountAgainstTheBudget() {
+    partition = partition(10, List.of());
+    for (int i = 0; i < 5000; i++) {
+      produce(0, i, "x".repeat(500));
+    }
+    assertThat(budget.used()).isLessThanOrEqualTo(budget.limit());
+    loads.getFirst().complete(List.of());
+    wal.poll();
+    partition.close(new Failure.UnknownTopic());
+    assertThat(budget.used()).isZero();
+  }
+
+  @Test
   void aFailedLogFailsWhatWaitsAndTakesNothingMore() {
     var waiting = append("a");
     files.failWrites(true);

@@ -119,7 +119,7 @@ final class AgentSimulation {
               (grant, settings) ->
                   new Partition(
                       grant,
-                      recovery.replay().tail(grant.lease().key()),
+                      recovery.replay().take(grant),
                       settings,
                       session,
                       wal,
