@@ -24,7 +24,9 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -172,6 +174,51 @@ class SegmentCacheTest {
       found(read);
     }
     found(cache.read(rows.get(9), 0, 1));
+  }
+
+  @Test
+  void everyReadOfAStormEndsAndGivesItsPlaceBack() throws Exception {
+    var rows = new ArrayList<Segment>();
+    for (int i = 0; i < 12; i++) {
+      rows.add(put("k" + i, large(0, 2)));
+    }
+    faulty.faults(new Faults(0.1, 0.1, 0, 0, 0.1, 0.1));
+    var cache = cache(faulty, new SegmentCache.Limits(1 << 20, 2_000, 2, 4));
+    var reads = new ConcurrentLinkedQueue<CompletableFuture<SegmentRead>>();
+    try (var readers = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int reader = 0; reader < 6; reader++) {
+        var random = new Random(reader);
+        readers.execute(() -> {
+          for (int i = 0; i < 200; i++) {
+            var row = rows.get(random.nextInt(rows.size()));
+            var read =
+                random.nextInt(4) == 0
+                    ? cache.readAtTimestamp(row, random.nextInt(200), 0)
+                    : cache.read(row, random.nextInt(2), 1 << random.nextInt(24));
+            reads.add(read);
+            if (random.nextBoolean()) {
+              read.join();
+            }
+          }
+        });
+      }
+    }
+    assertThat(reads).hasSize(1_200);
+    for (var read : reads) {
+      read.get(10, TimeUnit.SECONDS);
+    }
+    assertThat(cache.counters().failures()).isPositive().isLessThan(1_200);
+
+    // As many as may wait still may, of segments the cache has not seen.
+    faulty.faults(Faults.NONE);
+    var last = new ArrayList<CompletableFuture<SegmentRead>>();
+    for (int i = 0; i < 4; i++) {
+      var row = put("new" + i, large(0, 2));
+      last.add(cache.read(row, 0, 1));
+    }
+    for (var read : last) {
+      found(read);
+    }
   }
 
   @Test
