@@ -67,9 +67,6 @@ public final class Agent implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
 
-  /// By how much an agent stops trusting its session before others may end it.
-  private static final Duration SESSION_MARGIN = Duration.ofSeconds(1);
-
   /// How often what depends on time is looked at.
   private static final Duration TICK = Duration.ofSeconds(1);
 
@@ -142,7 +139,7 @@ public final class Agent implements AutoCloseable {
             new NewSession(
                 incarnation, config.nodeId(), directory.walId(), config.rack(), advertised),
             config.session().timeout(),
-            SESSION_MARGIN,
+            AgentConfig.Session.MARGIN,
             time);
     started("session", session::end);
     var renewal = new ThreadLoop("session", this::die);

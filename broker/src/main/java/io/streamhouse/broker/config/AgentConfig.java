@@ -140,7 +140,11 @@ public record AgentConfig(
 
   /// @param timeout how long partitions are owned without renewal
   /// @param renewal how often it is renewed
-  public record Session(Duration timeout, Duration renewal) {}
+  public record Session(Duration timeout, Duration renewal) {
+
+    /// By how much an agent stops trusting its session before others may end it.
+    public static final Duration MARGIN = Duration.ofSeconds(1);
+  }
 
   /// What became of properties.
   public sealed interface Reading {
@@ -203,6 +207,11 @@ public record AgentConfig(
             "streamhouse.session.renew.ms (%d) must be at most half of"
                 + " streamhouse.session.timeout.ms (%d)",
             session.renewal().toMillis(), session.timeout().toMillis());
+      } else if (session.renewal().compareTo(session.timeout().minus(Session.MARGIN)) >= 0) {
+        contradiction(
+            "streamhouse.session.renew.ms (%d) must be below streamhouse.session.timeout.ms (%d)"
+                + " less a margin of %d ms, by which an agent stops before others may take over",
+            session.renewal().toMillis(), session.timeout().toMillis(), Session.MARGIN.toMillis());
       }
       var groups =
           new Groups(

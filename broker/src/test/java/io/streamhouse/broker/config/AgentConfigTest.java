@@ -109,6 +109,23 @@ final class AgentConfigTest {
   }
 
   @Test
+  void aSessionThatEndsBeforeItIsRenewedIsRefused() {
+    assertThat(
+            errors("streamhouse.session.timeout.ms", "1500", "streamhouse.session.renew.ms", "500"))
+        .containsExactly(
+            "streamhouse.session.renew.ms (500) must be below streamhouse.session.timeout.ms (1500)"
+                + " less a margin of 1000 ms, by which an agent stops before others may take over");
+    assertThat(
+            errors("streamhouse.session.timeout.ms", "1000", "streamhouse.session.renew.ms", "100"))
+        .hasSize(1);
+    assertThat(
+            valid("streamhouse.session.timeout.ms", "1500", "streamhouse.session.renew.ms", "499")
+                .session()
+                .timeout())
+        .hasMillis(1500);
+  }
+
+  @Test
   void brokerIdIsAnotherNameForNodeId() {
     assertThat(valid("broker.id", "7").nodeId()).isEqualTo(7);
     assertThat(valid("node.id", "7").nodeId()).isEqualTo(7);
