@@ -39,14 +39,36 @@ public final class BatchContents {
 
   /// Whether a record in the single batch has no key.
   public static boolean anyKeyless(RecordBatches batches) {
-    try (var records = kafkaBatch(batches.bytes()).streamingIterator(BufferSupplier.NO_CACHING)) {
+    return measure(batches);
+  }
+
+  /// Goes through all records of the single batch, keeping none, and so before any memory is taken
+  /// as large as the batch says its records are.
+  ///
+  /// @return whether a record has no key
+  /// @throws ContentsTooLarge beyond the limit for rewriting
+  private static boolean measure(RecordBatches batches) {
+    boolean keyless = false;
+    long bytes = 0;
+    try (var records =
+        kafkaBatch(batches.bytes()).skipKeyValueIterator(BufferSupplier.NO_CACHING)) {
       while (records.hasNext()) {
-        if (!records.next().hasKey()) {
-          return true;
+        var record = records.next();
+        keyless |= !record.hasKey();
+        bytes += record.sizeInBytes();
+        if (bytes > REWRITE_LIMIT_BYTES) {
+          throw new ContentsTooLarge();
         }
       }
     }
-    return false;
+    return keyless;
+  }
+
+  /// A batch whose records are more than an agent would hold in memory to rewrite them.
+  public static final class ContentsTooLarge extends RuntimeException {
+    ContentsTooLarge() {
+      super("batch decompresses to more than " + REWRITE_LIMIT_BYTES + " bytes");
+    }
   }
 
   /// The single batch stored with another codec: same records, headers, timestamps and producer.
@@ -54,7 +76,9 @@ public final class BatchContents {
   /// @param codec id as in the batch header
   /// @param level 0 means the codec's default
   /// @return a batch in memory of its own
+  /// @throws ContentsTooLarge if its records are too many to hold
   public static RecordBatches recompress(RecordBatches batches, int codec, int level) {
+    measure(batches);
     var from = batches.single();
     var batch = kafkaBatch(batches.bytes());
     var builder =
@@ -70,15 +94,9 @@ public final class BatchContents {
             from.baseSequence(),
             from.isTransactional(),
             from.leaderEpoch());
-    long bytes = 0;
     try (var records = batch.streamingIterator(BufferSupplier.NO_CACHING)) {
       while (records.hasNext()) {
         var record = records.next();
-        bytes += record.sizeInBytes();
-        if (bytes > REWRITE_LIMIT_BYTES) {
-          throw new IllegalArgumentException(
-              "batch decompresses to more than " + REWRITE_LIMIT_BYTES + " bytes");
-        }
         builder.appendWithOffset(
             record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
       }

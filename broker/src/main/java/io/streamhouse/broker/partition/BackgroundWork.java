@@ -16,10 +16,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// [Background] over the metadata store and the segments. Blocking calls run on the executor for
 /// them, re-compression on the one for computing.
 public final class BackgroundWork implements Background {
+
+  private static final Logger log = LoggerFactory.getLogger(BackgroundWork.class);
 
   /// Rows read at once while looking for the last snapshot; at least one segment in so many holds
   /// one, once producer state is known.
@@ -96,20 +100,32 @@ public final class BackgroundWork implements Background {
     return Stages.supply(
         computing,
         () -> {
-          if (settings.keysRequired() && BatchContents.anyKeyless(batches)) {
-            throw new Refused(
-                new Failure.InvalidRecord("a record without key in a compacted topic"));
-          }
-          var stored =
-              settings.recompresses(batches.single())
-                  ? BatchContents.recompress(
-                      batches, settings.compression(), settings.compressionLevel())
-                  : batches.retain();
+          var stored = rewritten(batches, settings);
           if (settings.logAppendTime()) {
             stored.stampLogAppendTime(nowMillis);
           }
           return stored;
         });
+  }
+
+  /// The batch's checksum is right, yet what is in it may be anything: whatever reading it throws
+  /// is the batch's fault, and would be thrown again however often it is sent.
+  private static RecordBatches rewritten(RecordBatches batches, PartitionSettings settings) {
+    try {
+      if (settings.keysRequired() && BatchContents.anyKeyless(batches)) {
+        throw new Refused(new Failure.InvalidRecord("a record without key in a compacted topic"));
+      }
+      return settings.recompresses(batches.single())
+          ? BatchContents.recompress(batches, settings.compression(), settings.compressionLevel())
+          : batches.retain();
+    } catch (Refused refused) {
+      throw refused;
+    } catch (BatchContents.ContentsTooLarge tooLarge) {
+      throw new Refused(new Failure.InvalidRecord(String.valueOf(tooLarge.getMessage())));
+    } catch (RuntimeException unreadable) {
+      log.debug("contents of a batch cannot be read", unreadable);
+      throw new Refused(new Failure.CorruptBatch());
+    }
   }
 
   @Override
