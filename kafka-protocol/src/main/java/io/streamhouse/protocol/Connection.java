@@ -10,6 +10,7 @@ import io.streamhouse.protocol.RequestOrder.Ticket;
 import io.streamhouse.protocol.ServerCounters.Fault;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -40,6 +41,13 @@ final class Connection extends ChannelInboundHandlerAdapter
   /// claimed for all of it.
   private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(30);
 
+  /// A frame that arrives slower than this is no better than one that stands. Far below what any
+  /// client that is alive delivers.
+  private static final long MIN_BYTES_PER_SECOND = 1024;
+
+  /// How long answers may take to leave once the connection is to be closed behind them.
+  private static final long LAST_ANSWERS_SECONDS = 30;
+
   private final String listener;
   private final RequestDecoder decoder;
   private final FrameReader frames;
@@ -56,6 +64,12 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   private long unsentBytes;
   private long lastActivityNanos;
+
+  /// What the idle check saw last: when, how much had come, and which frame was half-way.
+  private long checkedNanos;
+
+  private long checkedBytes;
+  private long checkedFrame = -1;
   private boolean reading;
   private boolean unflushed;
   private boolean flushScheduled;
@@ -80,8 +94,10 @@ final class Connection extends ChannelInboundHandlerAdapter
   /// Takes no further requests, and closes once those in flight are answered.
   void drain() {
     draining = true;
-    frames.pause();
-    closeIfDrained();
+    if (context != null) {
+      frames.pause();
+      closeIfDrained();
+    }
   }
 
   @Override
@@ -110,14 +126,17 @@ final class Connection extends ChannelInboundHandlerAdapter
       budget.release(frameBytes);
       return;
     }
-    ConnectionRequest<?> request;
+    ConnectionRequest<?> request = null;
     try {
       request = decoder.decode(frame, peers());
     } catch (BadRequest e) {
-      frame.release();
-      budget.release(frameBytes);
       close(e.fault(), e.reason());
       return;
+    } finally {
+      if (request == null) {
+        frame.release();
+        budget.release(frameBytes);
+      }
     }
     counters.requestArrived(request.handler().api(), frameBytes);
     hold((long) frameBytes + REQUEST_OVERHEAD_BYTES);
@@ -170,8 +189,9 @@ final class Connection extends ChannelInboundHandlerAdapter
     request.started();
     CompletionStage<Reply> stage;
     try {
-      stage = request.handler().handle(request);
-    } catch (RuntimeException e) {
+      stage = Objects.requireNonNull(request.handler().handle(request), "no stage");
+    } catch (RuntimeException | StackOverflowError | AssertionError | LinkageError e) {
+      // One request's fault; what befalls the whole process is left to `exceptionCaught`.
       stage = CompletableFuture.failedFuture(e);
     }
     EventExecutor loop = context().executor();
@@ -216,8 +236,8 @@ final class Connection extends ChannelInboundHandlerAdapter
     closeIfDrained();
   }
 
-  /// Encodes; an answer that cannot be encoded becomes the API's own error, and if that cannot be
-  /// encoded either the connection closes.
+  /// Encodes; an answer that cannot be encoded becomes the API's own error, and if there is none or
+  /// it cannot be encoded either the connection closes.
   private <Q extends ApiMessage> Outcome outcome(
       ConnectionRequest<Q> request, @Nullable Reply reply, @Nullable Throwable failure) {
     var cause =
@@ -230,7 +250,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     if (cause != null || reply == null) {
       counters.fault(Fault.HANDLER_FAILED);
       log.error("{} from {} failed", request, request.peer(), cause);
-      body = request.handler().failure(request, Errors.UNKNOWN_SERVER_ERROR);
+      return failure(request);
     } else {
       switch (reply) {
         case Reply.None _ -> {
@@ -239,7 +259,7 @@ final class Connection extends ChannelInboundHandlerAdapter
         case Reply.Message(var message) -> body = message;
       }
     }
-    if (request.body() instanceof ProduceRequestData produce && produce.acks() == 0) {
+    if (acceptsNoAnswer(request)) {
       // Its client would take this answer for the next request's.
       AnswerEncoder.release(body);
       return new Outcome.Close(
@@ -252,13 +272,25 @@ final class Connection extends ChannelInboundHandlerAdapter
       counters.fault(Fault.UNENCODABLE);
       log.error("answer to {} from {} cannot be encoded", request, request.peer(), e);
     }
+    return failure(request);
+  }
+
+  /// The API's own answer to a failed request.
+  private <Q extends ApiMessage> Outcome failure(ConnectionRequest<Q> request) {
+    if (acceptsNoAnswer(request)) {
+      return new Outcome.Close(Fault.CLOSED_BY_HANDLER, "%s: failed".formatted(request));
+    }
     try {
       var error = request.handler().failure(request, Errors.UNKNOWN_SERVER_ERROR);
       return new Outcome.Answer(encode(request, error));
     } catch (RuntimeException e) {
       return new Outcome.Close(
-          Fault.UNENCODABLE, "%s: its error answer cannot be encoded: %s".formatted(request, e));
+          Fault.UNENCODABLE, "%s: there is no error answer: %s".formatted(request, e));
     }
+  }
+
+  private static boolean acceptsNoAnswer(ConnectionRequest<?> request) {
+    return request.body() instanceof ProduceRequestData produce && produce.acks() == 0;
   }
 
   private EncodedAnswer encode(ConnectionRequest<?> request, ApiMessage body) {
@@ -275,10 +307,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     switch (request.outcome()) {
       case null -> throw new IllegalStateException("not finished: " + request);
       case Outcome.Silence _ -> {}
-      case Outcome.Close(var fault, var reason) -> {
-        flush();
-        close(fault, reason);
-      }
+      case Outcome.Close(var fault, var reason) -> close(fault, reason);
       case Outcome.Answer(var answer) -> write(answer);
     }
   }
@@ -304,6 +333,8 @@ final class Connection extends ChannelInboundHandlerAdapter
               if (!closed) {
                 hold(-answer.sizeInBytes());
                 closeIfDrained();
+              } else if (unsentBytes == 0) {
+                shut();
               }
             });
     unflushed = true;
@@ -335,12 +366,25 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
   }
 
+  /// Closes behind the answers that are on their way out: their requests came before what went
+  /// wrong.
   private void close(Fault fault, String reason) {
-    if (!closed) {
-      counters.fault(fault);
-      log.warn("closing connection from {}: {}", peers().peer(), reason);
+    if (closed) {
+      return;
     }
-    shut();
+    counters.fault(fault);
+    log.warn("closing connection from {}: {}", peers().peer(), reason);
+    abandon();
+    if (unsentBytes == 0) {
+      shut();
+      return;
+    }
+    frames.pause();
+    unflushed = true;
+    flush();
+    var ctx = context();
+    var deadline = ctx.executor().schedule(this::shut, LAST_ANSWERS_SECONDS, TimeUnit.SECONDS);
+    var _ = ctx.channel().closeFuture().addListener(_ -> deadline.cancel(false));
   }
 
   private void shut() {
@@ -364,6 +408,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     for (var request : order.close()) {
       if (request.outcome() instanceof Outcome.Answer(var answer)) {
         counters.answerDropped(answer.sizeInBytes());
+        unsentBytes -= answer.sizeInBytes();
         answer.release();
       } else if (request.outcome() == null && !request.isStarted()) {
         discard(request, null);
@@ -398,10 +443,21 @@ final class Connection extends ChannelInboundHandlerAdapter
     if (closed) {
       return;
     }
-    long quiet = now() - lastActivityNanos;
+    long now = now();
+    long quiet = now - lastActivityNanos;
     long idle = options.idle().toNanos();
-    if (frames.midFrame() && quiet >= Math.min(idle, STALL_NANOS)) {
+    boolean midFrame = frames.midFrame();
+    long received = frames.receivedBytes() - checkedBytes;
+    long seconds = TimeUnit.NANOSECONDS.toSeconds(now - checkedNanos);
+    boolean drips =
+        midFrame && frames.begun() == checkedFrame && received < seconds * MIN_BYTES_PER_SECOND;
+    checkedFrame = midFrame ? frames.begun() : -1;
+    checkedBytes = frames.receivedBytes();
+    checkedNanos = now;
+    if (midFrame && quiet >= Math.min(idle, STALL_NANOS)) {
       close(Fault.IDLE, "a request stopped half-way for %d ms".formatted(quiet / 1_000_000));
+    } else if (drips) {
+      close(Fault.IDLE, "%d bytes of a request in %d s".formatted(received, seconds));
     } else if (quiet >= idle && order.running() == 0 && !frames.waitsForBudget()) {
       counters.fault(Fault.IDLE);
       log.debug("closing connection from {}: idle for {} ms", peers().peer(), quiet / 1_000_000);

@@ -4,10 +4,13 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.record.internal.BaseRecords;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A request on its connection, from its frame to what is sent for it.
 ///
@@ -23,6 +26,8 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
 
     record Close(ServerCounters.Fault fault, String reason) implements Outcome {}
   }
+
+  private static final Logger log = LoggerFactory.getLogger(ConnectionRequest.class);
 
   private final Peers peers;
   private final ApiHandler<Q> handler;
@@ -90,7 +95,12 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
     var task = closeTask;
     closeTask = null;
     if (task != null) {
-      task.run();
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        // Others of this connection are still to be told.
+        log.error("close task of {} failed", this, e);
+      }
     }
   }
 
@@ -141,15 +151,20 @@ final class ConnectionRequest<Q extends ApiMessage> implements Request<Q> {
 
   @Override
   public void onClose(Runnable task) {
-    peers
-        .loop()
-        .execute(() -> {
-          if (gone) {
-            task.run();
-          } else if (outcome == null) {
-            closeTask = task;
-          }
-        });
+    try {
+      peers
+          .loop()
+          .execute(() -> {
+            if (gone) {
+              task.run();
+            } else if (outcome == null) {
+              closeTask = task;
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      // The loop is gone, and the connection with it.
+      task.run();
+    }
   }
 
   @Override

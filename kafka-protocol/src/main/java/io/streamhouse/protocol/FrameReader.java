@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.UncheckedBooleanSupplier;
 import io.streamhouse.protocol.ServerCounters.Fault;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /// Cuts the stream of one connection into frames: a length (i32), then as many bytes.
@@ -48,6 +49,12 @@ final class FrameReader extends ChannelInboundHandlerAdapter
   private boolean cutting;
   private boolean ended;
 
+  /// The transport is reading and will say when it is done.
+  private boolean receiving;
+
+  private long receivedBytes;
+  private long begun;
+
   FrameReader(int maxFrameBytes, ByteBudget budget, ServerCounters counters) {
     this.maxFrameBytes = maxFrameBytes;
     this.budget = budget;
@@ -66,9 +73,19 @@ final class FrameReader extends ChannelInboundHandlerAdapter
   void resume() {
     if (paused) {
       paused = false;
-      cut();
+      cutOutsideRead();
       applyReading();
     }
+  }
+
+  /// Frames whose length was read so far; tells one frame from the next.
+  long begun() {
+    return begun;
+  }
+
+  /// Bytes received since the connection began: how fast a frame makes progress.
+  long receivedBytes() {
+    return receivedBytes;
   }
 
   /// Whether the peer owes bytes of a frame it began.
@@ -91,12 +108,14 @@ final class FrameReader extends ChannelInboundHandlerAdapter
   @SuppressWarnings("ReferenceEquality") // asks whose memory it is, not what is in it
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     var received = (ByteBuf) message;
+    receiving = true;
     if (ended) {
       received.release();
       return;
     }
     if (received != frame && received != head) {
       // From a handler in front of this one, such as TLS.
+      receivedBytes += received.readableBytes();
       headWithRoom(ctx.alloc(), received.readableBytes()).writeBytes(received);
     }
     // Ours was retained for the read in `allocate`.
@@ -106,6 +125,7 @@ final class FrameReader extends ChannelInboundHandlerAdapter
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
+    receiving = false;
     if (head != null && !head.isReadable()) {
       // An idle connection holds no buffer.
       head.release();
@@ -133,21 +153,42 @@ final class FrameReader extends ChannelInboundHandlerAdapter
   /// On the thread that released bytes.
   @Override
   public void granted() {
-    var loop = context().channel().eventLoop();
-    if (loop.isShutdown()) {
+    int length = claimed;
+    try {
+      context().channel().eventLoop().execute(() -> granted(length));
+    } catch (RejectedExecutionException e) {
+      // The loop is gone, and the connection with it.
+      budget.release(length);
+    }
+  }
+
+  private void granted(int length) {
+    claimed = 0;
+    if (ended) {
+      budget.release(length);
       return;
     }
-    loop.execute(() -> {
-      int length = claimed;
-      claimed = 0;
-      if (ended) {
-        budget.release(length);
-        return;
-      }
+    try {
+      allocateFrame(length);
+    } catch (OutOfMemoryError e) {
+      context().fireExceptionCaught(e);
+      return;
+    }
+    cutOutsideRead();
+    applyReading();
+  }
+
+  /// @param length claimed from the budget; given back if there is no memory for it
+  private void allocateFrame(int length) {
+    boolean allocated = false;
+    try {
       frame = context().alloc().directBuffer(length, length);
-      cut();
-      applyReading();
-    });
+      allocated = true;
+    } finally {
+      if (!allocated) {
+        budget.release(length);
+      }
+    }
   }
 
   private void end() {
@@ -166,6 +207,15 @@ final class FrameReader extends ChannelInboundHandlerAdapter
     if (head != null) {
       head.release();
       head = null;
+    }
+  }
+
+  /// [#cut] where no read is under way: the next handler learns that nothing follows, since the
+  /// transport will not say so before more bytes come.
+  private void cutOutsideRead() {
+    cut();
+    if (!receiving && !cutting && !ended) {
+      context().fireChannelReadComplete();
     }
   }
 
@@ -209,10 +259,11 @@ final class FrameReader extends ChannelInboundHandlerAdapter
                   "frame of %d bytes, allowed are 1 to %d".formatted(length, maxFrameBytes)));
       return;
     }
+    begun++;
     claimed = length;
     if (budget.take(this)) {
       claimed = 0;
-      frame = context().alloc().directBuffer(length, length);
+      allocateFrame(length);
     } else {
       counters.readPaused();
       applyReading();
@@ -268,6 +319,10 @@ final class FrameReader extends ChannelInboundHandlerAdapter
 
     @Override
     public ByteBuf allocate(ByteBufAllocator alloc) {
+      if (ended) {
+        // A transport may read once more after the channel was closed; nothing is kept of it.
+        return alloc.directBuffer(HEAD_BYTES);
+      }
       if (frame != null && !paused) {
         return frame.retain();
       }
@@ -294,6 +349,7 @@ final class FrameReader extends ChannelInboundHandlerAdapter
     @Override
     public void lastBytesRead(int bytes) {
       last = bytes;
+      receivedBytes += Math.max(0, bytes);
     }
 
     @Override
@@ -318,7 +374,8 @@ final class FrameReader extends ChannelInboundHandlerAdapter
 
     @Override
     public boolean continueReading(UncheckedBooleanSupplier maybeMoreData) {
-      return config != null
+      return !ended
+          && config != null
           && config.isAutoRead()
           && reads < MAX_READS
           && last > 0

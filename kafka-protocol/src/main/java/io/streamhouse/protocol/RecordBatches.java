@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 /// made to the bytes, before anyone else can see them.
 public final class RecordBatches implements Iterable<RecordBatch> {
 
+  /// A record without key, value and headers: seven fields of one byte.
+  private static final int MIN_RECORD_BYTES = 7;
+
   public static final RecordBatches EMPTY = new RecordBatches(ByteBuffer.allocate(0), null);
 
   /// Requests of clients with default settings are smaller, and whole requests are kept together.
@@ -118,13 +121,23 @@ public final class RecordBatches implements Iterable<RecordBatch> {
     if (batch.compression() > 4) {
       return Optional.of(BatchDefect.UNSUPPORTED_COMPRESSION);
     }
-    if (batch.recordCount() <= 0
-        || batch.lastOffsetDelta() != batch.recordCount() - 1
-        || batch.isLogAppendTime()
-        || (batch.hasProducerId() && (batch.producerEpoch() < 0 || batch.baseSequence() < 0))) {
-      return Optional.of(BatchDefect.INVALID_RECORD);
-    }
-    return Optional.empty();
+    return isConsistent(batch) ? Optional.empty() : Optional.of(BatchDefect.INVALID_RECORD);
+  }
+
+  /// Whether the header of a producer's batch agrees with itself. As Kafka's log validator, and
+  /// beyond it: no transaction without a producer, which nothing would ever end, and no more
+  /// uncompressed records than there are bytes for, which would burn offsets.
+  private static boolean isConsistent(RecordBatch batch) {
+    int count = batch.recordCount();
+    long recordBytes = batch.sizeInBytes() - (long) RecordBatch.HEADER_BYTES;
+    return batch.baseOffset() == 0
+        && count > 0
+        && batch.lastOffsetDelta() == count - 1
+        && (batch.compression() != 0 || (long) count * MIN_RECORD_BYTES <= recordBytes)
+        && !batch.isLogAppendTime()
+        && (batch.hasProducerId()
+            ? batch.producerEpoch() >= 0 && batch.baseSequence() >= 0
+            : !batch.isTransactional());
   }
 
   /// Writes base offset and leader epoch into the single batch; both lie outside its CRC.

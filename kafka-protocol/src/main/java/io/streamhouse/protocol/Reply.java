@@ -1,5 +1,6 @@
 package io.streamhouse.protocol;
 
+import java.util.Objects;
 import org.apache.kafka.common.protocol.ApiMessage;
 
 /// What a handler answers.
@@ -7,7 +8,11 @@ public sealed interface Reply {
 
   /// Sent to the client, in the order its request arrived in. Record batches inside it are released
   /// once they are written or the connection is gone.
-  record Message(ApiMessage body) implements Reply {}
+  record Message(ApiMessage body) implements Reply {
+    public Message {
+      Objects.requireNonNull(body);
+    }
+  }
 
   /// Nothing is sent: Produce with acks=0.
   record None() implements Reply {}

@@ -34,8 +34,9 @@ public interface Request<Q extends ApiMessage> {
   Executor loop();
 
   /// Calls `task` once, on [#loop], when the connection goes away before this request is answered;
-  /// at once if it is gone already. For requests that wait, such as a parked fetch, so that what
-  /// they hold does not outlive the client. The last task given counts.
+  /// at once if it is gone already (on the caller's thread if the loop is gone too). For requests
+  /// that wait, such as a parked fetch, so that what they hold does not outlive the client. The
+  /// last task given counts.
   void onClose(Runnable task);
 
   /// The records of a partition in this request as batches that can outlive it.
