@@ -186,7 +186,13 @@ public final class Flusher {
       var partition = slice.partition();
       switch (results.get(i)) {
         case CommitResult.Committed _ -> partition.committed(slice);
-        case CommitResult.Fenced _ -> partition.close(new Failure.NotLeader(OptionalInt.empty()));
+        case CommitResult.Fenced _ -> {
+          log.warn(
+              "commit fenced: the lease is held elsewhere partition={} leaseEpoch={}",
+              partition.id(),
+              partition.lease().epoch());
+          partition.close(new Failure.NotLeader(OptionalInt.empty()));
+        }
         case CommitResult.TopicGone _ -> partition.close(new Failure.UnknownTopic());
         case CommitResult.Gap(long committedEnd) -> {
           log.error(

@@ -85,7 +85,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private boolean loadingProducers;
   private final List<ProducerEntry> committedWhileLoading = new ArrayList<>();
   private long bytesSinceSnapshot;
-  private int segmentsSinceSnapshot = SNAPSHOT_SEGMENTS;
+  private int segmentsSinceSnapshot;
 
   private final ArrayDeque<Waiting> ingress = new ArrayDeque<>();
   private final ArrayDeque<Unacknowledged> unacknowledged = new ArrayDeque<>();
@@ -644,9 +644,10 @@ public final class Partition implements Appends, WalAppend.Owner {
   @Nullable FlushSlice unflushed(long maxBytes) {
     List<RecordBatches> batches;
     List<ProducerEntry> known = null;
+    boolean load = false;
     lock.lock();
     try {
-      if (closed != null || loadingProducers) {
+      if (closed != null) {
         return null;
       }
       batches = tail.readOneEpoch(highWatermark, maxBytes);
@@ -654,9 +655,17 @@ public final class Partition implements Appends, WalAppend.Owner {
           bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
       if (due && committedProducers != null) {
         known = committedProducers.all();
+      } else if (due && !loadingProducers) {
+        // Nobody has needed producer state yet, but without a snapshot now and then, whoever does
+        // would have to look through the whole log.
+        loadingProducers = true;
+        load = true;
       }
     } finally {
       lock.unlock();
+    }
+    if (load) {
+      loadProducers();
     }
     if (batches.isEmpty()) {
       return null;
@@ -761,7 +770,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
     settled.run();
     drainIngress();
-    log.info("partition closed partition={} leaseEpoch={} why={}", id(), lease.epoch(), why);
+    log.debug("partition closed partition={} leaseEpoch={} why={}", id(), lease.epoch(), why);
   }
 
   private void refuseUnacknowledged(Failure why, Settled settled) {

@@ -30,6 +30,7 @@ public final class TailReplay {
 
   private static final Logger log = LoggerFactory.getLogger(TailReplay.class);
 
+  private static final String COMMITTED = "committed";
   private static final String GAP = "does not continue at ";
 
   private final UUID walId;
@@ -99,7 +100,7 @@ public final class TailReplay {
   /// Says what was dropped and why, once.
   public void report() {
     dropped.forEach((partition, ranges) ->
-        log.atLevel(ranges.gaps ? Level.WARN : Level.INFO)
+        log.atLevel(ranges.level())
             .log(
                 "replay dropped {} entries partition={} offsets={}..{} epochs={}..{} why={}",
                 ranges.count,
@@ -155,7 +156,7 @@ public final class TailReplay {
                     batches.sizeInBytes()));
       }
       if (batch.endOffset() <= grant.committedEnd()) {
-        return "committed";
+        return COMMITTED;
       }
       long next = kept.isEmpty() ? grant.committedEnd() : kept.getLast().endOffset;
       if (entry.baseOffset() != next) {
@@ -181,6 +182,11 @@ public final class TailReplay {
     private int lowestEpoch = Integer.MAX_VALUE;
     private int highestEpoch;
     private final Set<String> reasons = new HashSet<>();
+
+    /// Committed entries are in segments: nothing is lost with them.
+    Level level() {
+      return gaps ? Level.WARN : reasons.equals(Set.of(COMMITTED)) ? Level.DEBUG : Level.INFO;
+    }
 
     void add(long offset, int epoch, String why) {
       count++;

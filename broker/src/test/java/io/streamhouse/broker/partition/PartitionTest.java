@@ -388,6 +388,36 @@ class PartitionTest {
   }
 
   @Test
+  void producerStateIsReadBackNowAndThenSoThatASnapshotCanBeWritten() {
+    partition = partition(10, List.of());
+    FlushSlice slice = null;
+    for (int i = 0; i < 34; i++) {
+      append("v" + i);
+      wal.poll();
+      slice = partition.unflushed(1 << 20);
+      assertThat(slice).isNotNull();
+      partition.committed(slice);
+      slice.release();
+      if (!loads.isEmpty() && !loads.getFirst().isDone()) {
+        assertThat(slice.snapshot()).isFalse();
+        loads
+            .getFirst()
+            .complete(
+                List.of(
+                    new ProducerEntry(
+                        77,
+                        (short) 0,
+                        List.of(new ProducerEntry.WrittenBatch(4, 4, 6, NOW)),
+                        NOW)));
+      }
+    }
+    assertThat(loads).hasSize(1);
+    assertThat(slice).isNotNull();
+    assertThat(slice.snapshot()).isTrue();
+    assertThat(slice.producers()).extracting(ProducerEntry::producerId).containsExactly(77L);
+  }
+
+  @Test
   void aReplayedTailIsVisibleAtOnceAndKnowsItsProducers() {
     var replayed = Batches.idempotent(77, 0, 0, NOW, "a", "b");
     replayed.stamp(0, 3);
