@@ -1,7 +1,7 @@
 package io.streamhouse.broker.api;
 
 import io.streamhouse.broker.catalog.Catalog;
-import io.streamhouse.broker.read.LogReader.EpochEnd;
+import io.streamhouse.broker.read.LogReader.EpochResult;
 import io.streamhouse.broker.read.Logs;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.protocol.ApiHandler;
@@ -63,8 +63,8 @@ final class OffsetForLeaderEpochHandler implements ApiHandler<OffsetForLeaderEpo
             } else if (partition.leaderEpoch() >= 0) {
               lookups.add(
                   Deadline.within(timers, TIMEOUT, reader.epochEnd(partition.leaderEpoch()))
-                      .handle((end, thrown) -> {
-                        write(end, thrown, answer);
+                      .handle((result, thrown) -> {
+                        write(result, thrown, answer);
                         return null;
                       }));
             }
@@ -77,12 +77,17 @@ final class OffsetForLeaderEpochHandler implements ApiHandler<OffsetForLeaderEpo
   }
 
   private static void write(
-      @Nullable EpochEnd end, @Nullable Throwable thrown, EpochEndOffset answer) {
-    if (end == null) {
-      answer.setErrorCode(
-          (thrown == null ? Errors.UNKNOWN_SERVER_ERROR : KafkaErrors.of(thrown)).code());
-    } else if (end.epoch() >= 0) {
-      answer.setLeaderEpoch(end.epoch()).setEndOffset(end.endOffset());
+      @Nullable EpochResult result, @Nullable Throwable thrown, EpochEndOffset answer) {
+    switch (result) {
+      case EpochResult.Found(var end) -> {
+        if (end.epoch() >= 0) {
+          answer.setLeaderEpoch(end.epoch()).setEndOffset(end.endOffset());
+        }
+      }
+      case EpochResult.Failed(var failure) -> answer.setErrorCode(KafkaErrors.of(failure).code());
+      case null ->
+          answer.setErrorCode(
+              (thrown == null ? Errors.UNKNOWN_SERVER_ERROR : KafkaErrors.of(thrown)).code());
     }
   }
 

@@ -59,7 +59,13 @@ public interface LogReader {
   }
 
   /// The largest epoch ≤ `epoch` this log has, and where it ends (KIP-320).
-  CompletableFuture<EpochEnd> epochEnd(int epoch);
+  CompletableFuture<EpochResult> epochEnd(int epoch);
+
+  sealed interface EpochResult {
+    record Found(EpochEnd end) implements EpochResult {}
+
+    record Failed(Failure failure) implements EpochResult {}
+  }
 
   /// @param epoch -1 where the log has none that old
   record EpochEnd(int epoch, long endOffset) {}

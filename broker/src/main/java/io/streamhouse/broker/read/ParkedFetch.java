@@ -171,25 +171,29 @@ public final class ParkedFetch {
     await(
         part,
         part.want.reader().epochEnd(part.want.lastFetchedEpoch()),
-        (end, thrown) -> {
+        (result, thrown) -> {
           if (finished) {
             return;
           }
-          if (end == null) {
-            fail(part, unexpected(part, thrown));
-          } else if (end.epoch() < 0) {
-            fail(
-                part,
-                new Failure.OffsetOutOfRange(
-                    part.want.offset(), part.bounds.start(), part.bounds.end()));
-          } else if (end.epoch() < part.want.lastFetchedEpoch()
-              || end.endOffset() < part.want.offset()) {
-            settle(part, new FetchResult.Diverged(end, part.bounds));
-          } else {
-            part.checked = true;
-            read(part);
+          switch (result) {
+            case LogReader.EpochResult.Found(var end) -> compare(part, end);
+            case LogReader.EpochResult.Failed(var failure) -> fail(part, failure);
+            case null -> fail(part, unexpected(part, thrown));
           }
         });
+  }
+
+  private void compare(Part part, LogReader.EpochEnd end) {
+    if (end.epoch() < 0) {
+      fail(
+          part,
+          new Failure.OffsetOutOfRange(part.want.offset(), part.bounds.start(), part.bounds.end()));
+    } else if (end.epoch() < part.want.lastFetchedEpoch() || end.endOffset() < part.want.offset()) {
+      settle(part, new FetchResult.Diverged(end, part.bounds));
+    } else {
+      part.checked = true;
+      read(part);
+    }
   }
 
   /// Starts reading on where `part` ended, if there is room.

@@ -17,10 +17,15 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// The log of a partition led here: its tail in memory, everything before it in committed segments.
 final class StoredLog implements LogReader {
+
+  /// How often a lookup begins again because a flush was committed meanwhile. Flushes are seconds
+  /// apart, lookups take milliseconds.
+  private static final int MOST_LOOKS = 8;
 
   private final Partition partition;
   private final SegmentManifest manifest;
@@ -144,9 +149,32 @@ final class StoredLog implements LogReader {
     if (failure != null) {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
-    return Stages.supply(blocking, () -> committedAt(timestamp))
-        .thenApply(found -> found != null ? found : tailAt(timestamp))
+    return Stages.supply(
+            blocking,
+            () ->
+                settled(() -> {
+                  var found = committedAt(timestamp);
+                  return found != null ? found : tailAt(timestamp);
+                }))
         .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
+  }
+
+  /// What `look` finds first in segments, then in the tail. A flush committed in between takes
+  /// batches out of the tail that were in no segment yet, so it looks again; and the tail of a
+  /// partition that is led no more is empty, which says nothing.
+  private <T> T settled(Supplier<T> look) {
+    for (int i = 0; i < MOST_LOOKS; i++) {
+      long committed = partition.committedEnd();
+      var found = look.get();
+      var failure = partition.notLeading();
+      if (failure != null) {
+        throw new Refused(failure);
+      }
+      if (partition.committedEnd() == committed) {
+        return found;
+      }
+    }
+    throw new Refused(new Failure.OffsetNotAvailable());
   }
 
   /// Looks through committed segments, which blocks; null when none has such a record.
@@ -226,7 +254,7 @@ final class StoredLog implements LogReader {
     if (failure != null) {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
-    return Stages.supply(blocking, this::newest)
+    return Stages.supply(blocking, () -> settled(this::newest))
         .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
   }
 
@@ -258,18 +286,24 @@ final class StoredLog implements LogReader {
   }
 
   @Override
-  public CompletableFuture<EpochEnd> epochEnd(int epoch) {
-    return Stages.supply(
-        blocking,
-        () -> {
-          var starts = new ArrayList<EpochStart>(manifest.epochs(partition.id()));
-          for (var tail : partition.tailEpochs()) {
-            if (starts.stream().noneMatch(known -> known.epoch() == tail.epoch())) {
-              starts.add(tail);
-            }
-          }
-          return endOf(epoch, starts);
-        });
+  public CompletableFuture<EpochResult> epochEnd(int epoch) {
+    var failure = partition.notLeading();
+    if (failure != null) {
+      return CompletableFuture.completedFuture(new EpochResult.Failed(failure));
+    }
+    return Stages.supply(blocking, () -> settled(() -> endOf(epoch, epochs())))
+        .<EpochResult>thenApply(EpochResult.Found::new)
+        .exceptionally(thrown -> new EpochResult.Failed(storage(thrown)));
+  }
+
+  private List<EpochStart> epochs() {
+    var starts = new ArrayList<EpochStart>(manifest.epochs(partition.id()));
+    for (var tail : partition.tailEpochs()) {
+      if (starts.stream().noneMatch(known -> known.epoch() == tail.epoch())) {
+        starts.add(tail);
+      }
+    }
+    return starts;
   }
 
   private EpochEnd endOf(int epoch, List<EpochStart> starts) {

@@ -455,6 +455,13 @@ final class DataApisTest {
     }
   }
 
+  @Test
+  void whoLeadsNoMoreTellsNoEpochEnd() {
+    append(0, "a", "b");
+    log(0).fail(new Failure.NotLeader(OptionalInt.empty()));
+    assertThat(epochEnd(4, -1, 5)).isEqualTo(end(Errors.NOT_LEADER_OR_FOLLOWER.code(), -1, -1));
+  }
+
   // DeleteRecords
 
   @Test

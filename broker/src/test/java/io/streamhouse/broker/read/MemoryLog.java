@@ -259,7 +259,7 @@ public final class MemoryLog implements LogReader, Appends {
   }
 
   @Override
-  public synchronized CompletableFuture<EpochEnd> epochEnd(int epoch) {
+  public synchronized CompletableFuture<EpochResult> epochEnd(int epoch) {
     var end = new EpochEnd(-1, -1);
     for (var bytes : batches) {
       var batch = RecordBatches.of(bytes.duplicate()).single();
@@ -270,7 +270,8 @@ public final class MemoryLog implements LogReader, Appends {
     if (epoch >= leaderEpoch) {
       end = new EpochEnd(leaderEpoch, this.end);
     }
-    return CompletableFuture.completedFuture(end);
+    return CompletableFuture.completedFuture(
+        failure == null ? new EpochResult.Found(end) : new EpochResult.Failed(failure));
   }
 
   @Override

@@ -1,0 +1,236 @@
+package io.streamhouse.broker.read;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.partition.Appends.Acks;
+import io.streamhouse.broker.partition.BackgroundWork;
+import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.partition.FlushOptions;
+import io.streamhouse.broker.partition.Flusher;
+import io.streamhouse.broker.partition.Partition;
+import io.streamhouse.broker.partition.PartitionLeases;
+import io.streamhouse.broker.partition.PartitionSettings;
+import io.streamhouse.broker.partition.TailBudget;
+import io.streamhouse.broker.read.LogReader.EpochEnd;
+import io.streamhouse.broker.read.LogReader.EpochResult;
+import io.streamhouse.broker.read.LogReader.ReadResult;
+import io.streamhouse.broker.read.LogReader.TimestampResult;
+import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.broker.storage.InMemoryStore;
+import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.wal.SimulatedWalFiles;
+import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WalOptions.Fsync;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.memory.InMemoryMetadata;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class StoredLogTest {
+
+  private static final UUID INCARNATION = new UUID(9, 9);
+  private static final UUID WAL_ID = new UUID(7, 7);
+  private static final long NOW = 1_700_000_000_000L;
+
+  private final Random random = new Random(1);
+  private final SimulatedTime time = new SimulatedTime();
+  private final InMemoryMetadata metadata = new InMemoryMetadata(random);
+  private final InMemoryStore store = new InMemoryStore();
+  private final SegmentCache segments =
+      new SegmentCache(store, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10));
+  private boolean holds = true;
+  private Runnable duringLookups = () -> {};
+  private WriteAheadLog wal;
+  private Partition partition;
+  private Flusher flusher;
+
+  @BeforeEach
+  void open() throws IOException {
+    var _ = metadata.topics().create("t", 1, Map.of());
+    var _ =
+        metadata
+            .leases()
+            .register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+    wal =
+        WriteAheadLog.open(
+            new SimulatedWalFiles(random),
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
+            time,
+            _ -> {});
+    lead();
+  }
+
+  /// Takes the lease, again if need be, which begins an epoch.
+  private void lead() {
+    var budget = new TailBudget(1 << 20);
+    var image = new Image("c", metadata.topics().image());
+    partition =
+        new Partition(
+            new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID)
+                .take(image, _ -> false)
+                .getFirst(),
+            List.of(),
+            PartitionSettings.DEFAULT,
+            () -> holds,
+            wal,
+            budget,
+            new BackgroundWork(
+                metadata.manifest(),
+                row -> segments.open(row).join(),
+                Runnable::run,
+                Runnable::run,
+                () -> {}),
+            time);
+    flusher =
+        new Flusher(
+            () -> List.of(partition),
+            new FlushOptions(1 << 20, Duration.ofSeconds(5), false),
+            budget,
+            metadata.manifest(),
+            store,
+            INCARNATION,
+            () -> new UUID(random.nextLong(), random.nextLong()));
+  }
+
+  @AfterEach
+  void close() {
+    segments.close();
+  }
+
+  /// The manifest, with something that happens once, right after its next lookup has been answered.
+  private SegmentManifest interrupted() {
+    return (SegmentManifest)
+        Proxy.newProxyInstance(
+            SegmentManifest.class.getClassLoader(),
+            new Class<?>[] {SegmentManifest.class},
+            (_, method, arguments) -> {
+              try {
+                var answer = method.invoke(metadata.manifest(), arguments);
+                var now = duringLookups;
+                duringLookups = () -> {};
+                now.run();
+                return answer;
+              } catch (InvocationTargetException thrown) {
+                throw thrown.getCause();
+              }
+            });
+  }
+
+  private StoredLog log(Executor blocking) {
+    return new StoredLog(partition, interrupted(), segments, blocking);
+  }
+
+  private StoredLog log() {
+    return log(Runnable::run);
+  }
+
+  private void append(long timestamp, String value) {
+    var _ = partition.append(Batches.plain(timestamp, value), Acks.ALL);
+    wal.poll();
+  }
+
+  private void flush() {
+    flusher.request();
+    for (int i = 0; i < 100 && flusher.step() != Flusher.Progress.IDLE; i++) {}
+  }
+
+  private int epoch() {
+    return partition.lease().epoch();
+  }
+
+  @Test
+  void aTimeIsFoundThoughItsBatchIsFlushedDuringTheLookup() {
+    append(NOW, "a");
+    append(NOW + 5, "b");
+    duringLookups = this::flush;
+    assertThat(log().offsetAt(NOW + 3).join())
+        .isEqualTo(new TimestampResult.Found(1, NOW + 5, epoch()));
+    assertThat(partition.committedEnd()).isEqualTo(2);
+  }
+
+  @Test
+  void theFirstRecordOfATimeIsFoundThoughItsBatchIsFlushedDuringTheLookup() {
+    append(NOW + 5, "a");
+    duringLookups =
+        () -> {
+          flush();
+          append(NOW + 9, "b");
+        };
+    assertThat(log().offsetAt(NOW).join())
+        .isEqualTo(new TimestampResult.Found(0, NOW + 5, epoch()));
+  }
+
+  @Test
+  void theNewestRecordIsFoundThoughItsBatchIsFlushedDuringTheLookup() {
+    append(NOW + 5, "a");
+    append(NOW, "b");
+    duringLookups = this::flush;
+    assertThat(log().offsetOfMaxTimestamp().join())
+        .isEqualTo(new TimestampResult.Found(0, NOW + 5, epoch()));
+  }
+
+  @Test
+  void anEpochEndsWhereTheNextBeganThoughThatIsFlushedDuringTheLookup() {
+    append(NOW, "a");
+    flush();
+    int before = epoch();
+    lead();
+    append(NOW, "b");
+    append(NOW, "c");
+    assertThat(epoch()).isGreaterThan(before);
+    duringLookups = this::flush;
+    assertThat(log().epochEnd(before).join())
+        .isEqualTo(new EpochResult.Found(new EpochEnd(before, 1)));
+    assertThat(partition.committedEnd()).isEqualTo(3);
+    assertThat(log().epochEnd(epoch()).join())
+        .isEqualTo(new EpochResult.Found(new EpochEnd(epoch(), 3)));
+  }
+
+  @Test
+  void aLeaseLostDuringALookupIsNoAnswer() {
+    var notLeader = new Failure.NotLeader(OptionalInt.empty());
+    append(NOW, "a");
+    duringLookups = () -> partition.close(notLeader);
+    assertThat(log().offsetAt(NOW).join()).isEqualTo(new TimestampResult.Failed(notLeader));
+  }
+
+  @Test
+  void withoutTheLeaseNoEpochEndIsTold() {
+    append(NOW, "a");
+    holds = false;
+    assertThat(log().epochEnd(epoch()).join())
+        .isEqualTo(new EpochResult.Failed(new Failure.NotLeader(OptionalInt.empty())));
+  }
+
+  @Test
+  void onAFullPoolReadsAndLookupsFail() {
+    append(NOW, "a");
+    flush();
+    var log =
+        log(_ -> {
+          throw new RejectedExecutionException("full");
+        });
+    assertThat(log.read(0, 100, 1).join()).isInstanceOf(ReadResult.Failed.class);
+    assertThat(log.offsetAt(NOW).join()).isInstanceOf(TimestampResult.Failed.class);
+    assertThat(log.offsetOfMaxTimestamp().join()).isInstanceOf(TimestampResult.Failed.class);
+    assertThat(log.epochEnd(1).join()).isInstanceOf(EpochResult.Failed.class);
+  }
+}
