@@ -158,7 +158,8 @@ public final class Agent implements AutoCloseable {
 
     var changes = new WorkerPool("catalog", 1, 1000);
     started("catalog worker", changes);
-    var catalog = new StoredCatalog(metadata.topics(), metadata.clusterId(), changes);
+    var catalog =
+        new StoredCatalog(metadata.topics(), metadata.clusterId(), changes, renewal, this::die);
 
     var leases = new PartitionLeases(metadata.leases(), incarnation, directory.walId());
     var recovery =

@@ -1,9 +1,12 @@
 package io.streamhouse.broker.catalog;
 
+import io.streamhouse.broker.runtime.SerialLoop;
+import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.Topic;
 import io.streamhouse.metadata.TopicCatalog;
 import io.streamhouse.metadata.TopicCatalog.AddPartitions;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,13 +15,17 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The catalogue over the metadata store. Changes run one after the other on the executor for
-/// blocking work; all that wait are made before the image is read again, once for all of them.
+/// blocking work; all that wait are made before the image is read again, once for all of them. An
+/// image that could not be read or followed is tried again until it is, so that a topic once
+/// created does not stay unseen and without leader.
 public final class StoredCatalog implements Catalog {
 
   private static final Logger log = LoggerFactory.getLogger(StoredCatalog.class);
@@ -26,14 +33,24 @@ public final class StoredCatalog implements Catalog {
   /// Changes that may wait; beyond it they fail at once.
   private static final int QUEUE_LIMIT = 10_000;
 
+  /// After what an image that could not be read or followed is tried again.
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  /// How often one update reads and follows: a follower that changed something is shown the image
+  /// that came of it.
+  private static final int MOST_ROUNDS = 8;
+
   private final TopicCatalog topics;
   private final String clusterId;
   private final Executor blocking;
+  private final SerialLoop timers;
+  private final Consumer<Throwable> onError;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by lock.
   private final ArrayDeque<Change<?>> queue = new ArrayDeque<>();
   private boolean running;
+  private boolean retrying;
 
   private volatile Function<Image, Boolean> follower = _ -> false;
   private volatile Image image;
@@ -41,10 +58,19 @@ public final class StoredCatalog implements Catalog {
   /// Reads the first image; blocks.
   ///
   /// @param blocking runs one long task at a time for this catalogue
-  public StoredCatalog(TopicCatalog topics, String clusterId, Executor blocking) {
+  /// @param timers when to try again; given nothing that takes time
+  /// @param onError told of errors in our own code, after which the image may be out of date
+  public StoredCatalog(
+      TopicCatalog topics,
+      String clusterId,
+      Executor blocking,
+      SerialLoop timers,
+      Consumer<Throwable> onError) {
     this.topics = topics;
     this.clusterId = clusterId;
     this.blocking = blocking;
+    this.timers = timers;
+    this.onError = onError;
     this.image = read();
   }
 
@@ -128,7 +154,7 @@ public final class StoredCatalog implements Catalog {
     try {
       if (queue.size() >= QUEUE_LIMIT) {
         return CompletableFuture.failedFuture(
-            new IllegalStateException("too many catalogue changes wait"));
+            new MetadataUnavailable("too many catalogue changes wait", null));
       }
       queue.addLast(change);
       start = !running;
@@ -137,9 +163,28 @@ public final class StoredCatalog implements Catalog {
       lock.unlock();
     }
     if (start) {
-      blocking.execute(this::runQueued);
+      try {
+        blocking.execute(this::runQueued);
+      } catch (RejectedExecutionException full) {
+        refuseQueued(full);
+      }
     }
     return change.future;
+  }
+
+  /// Nothing of what waits was begun.
+  private void refuseQueued(RejectedExecutionException why) {
+    List<Change<?>> changes;
+    lock.lock();
+    try {
+      changes = new ArrayList<>(queue);
+      queue.clear();
+      running = false;
+    } finally {
+      lock.unlock();
+    }
+    var failure = new MetadataUnavailable("catalogue changes cannot run now", why);
+    changes.forEach(change -> change.future.completeExceptionally(failure));
   }
 
   private void runQueued() {
@@ -164,13 +209,49 @@ public final class StoredCatalog implements Catalog {
 
   private void update() {
     try {
-      var fresh = read();
-      boolean again = fresh.changes() != image.changes() && follower.apply(fresh);
-      image = again ? read() : fresh;
-    } catch (RuntimeException failed) {
-      // The next change or poll reads it again; until then answers are as of the last image.
-      log.warn("cannot read the catalogue why={}", failed.toString());
+      for (int i = 0; i < MOST_ROUNDS && topics.changes() != image.changes(); i++) {
+        var fresh = read();
+        boolean changed = follower.apply(fresh);
+        if (!changed || i == MOST_ROUNDS - 1) {
+          image = fresh;
+        }
+      }
+    } catch (MetadataUnavailable unreachable) {
+      log.warn("cannot read the catalogue, trying again why={}", unreachable.toString());
+      retry();
+    } catch (RuntimeException | Error bug) {
+      onError.accept(bug);
     }
+  }
+
+  private void retry() {
+    lock.lock();
+    try {
+      if (retrying) {
+        return;
+      }
+      retrying = true;
+    } finally {
+      lock.unlock();
+    }
+    var _ =
+        timers.after(
+            RETRY,
+            () -> {
+              lock.lock();
+              try {
+                retrying = false;
+              } finally {
+                lock.unlock();
+              }
+              var _ =
+                  refresh()
+                      .whenComplete((_, refused) -> {
+                        if (refused != null) {
+                          retry();
+                        }
+                      });
+            });
   }
 
   private Image read() {
