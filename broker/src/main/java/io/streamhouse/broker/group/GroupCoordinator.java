@@ -10,6 +10,7 @@ import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.RandomIds;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -23,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -279,7 +281,7 @@ public final class GroupCoordinator implements AutoCloseable {
   }
 
   /// Runs `call` where it may block; what it throws goes to `onTrouble`, on the loop.
-  private void storeCall(Runnable call, java.util.function.Consumer<Throwable> onTrouble) {
+  private void storeCall(Runnable call, Consumer<Throwable> onTrouble) {
     try {
       storeCalls.execute(() -> {
         try {
@@ -316,7 +318,7 @@ public final class GroupCoordinator implements AutoCloseable {
       metadata
           .leases()
           .releaseShards(held.completeOnTimeout(List.of(), 10, TimeUnit.SECONDS).join());
-    } catch (io.streamhouse.metadata.MetadataUnavailable e) {
+    } catch (MetadataUnavailable e) {
       log.info("shards of groups are given back with the session", e);
     }
   }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -97,7 +98,7 @@ final class GroupShard {
     boolean delete;
     @Nullable StoredClassicGroup state;
     final Map<PartitionId, CommittedOffset> commits = new TreeMap<>();
-    final Set<PartitionId> deletions = new java.util.TreeSet<>();
+    final Set<PartitionId> deletions = new TreeSet<>();
   }
 
   private record Held(CompletableFuture<GroupAnswer> future, GroupAnswer answer) {}
@@ -134,7 +135,9 @@ final class GroupShard {
       var entry = new Entry(one.group(), read(one, now), new TreeMap<>(one.offsets()));
       groups.put(one.group(), entry);
       run(entry, entry.group.pass(now));
+      forgetIfUnused(entry);
     }
+    flush();
   }
 
   private ClassicGroup read(StoredGroup stored, Now now) {
@@ -259,7 +262,7 @@ final class GroupShard {
       }
       read = topics.get();
     }
-    var kept = new java.util.TreeSet<PartitionId>();
+    var kept = new TreeSet<PartitionId>();
     for (var one : request.partitions().entrySet()) {
       if (read.contains(one.getValue())) {
         kept.add(one.getKey());
