@@ -794,7 +794,7 @@ final class Cases {
     add("unknown topic", ApiKeys.ALTER_CONFIGS, 2, replace("nowhere", "retention.ms", "1"));
   }
 
-  private static DescribeConfigsRequestData describe(int type, String name, List<String> keys) {
+  static DescribeConfigsRequestData describe(int type, String name, List<String> keys) {
     return new DescribeConfigsRequestData()
         .setResources(
             List.of(
@@ -804,7 +804,7 @@ final class Cases {
                     .setConfigurationKeys(keys)));
   }
 
-  private static IncrementalAlterConfigsRequestData alter(
+  static IncrementalAlterConfigsRequestData alter(
       String topic, int operation, String key, @Nullable String value) {
     var resource =
         new IncrementalAlterConfigsRequestData.AlterConfigsResource()
