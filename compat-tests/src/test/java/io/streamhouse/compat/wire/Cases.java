@@ -48,7 +48,9 @@ final class Cases {
   /// Name and partitions. `log` holds three records in two batches in partition 0.
   static final Map<String, Integer> TOPICS = Map.of("log", 2, "empty", 1, "sink", 64, "small", 1);
 
-  static final Map<String, String> SMALL = Map.of("max.message.bytes", "200");
+  /// What those topics are created with. The records of `log` are years old and must stay.
+  static final Map<String, Map<String, String>> CONFIGS =
+      Map.of("small", Map.of("max.message.bytes", "200"), "log", Map.of("retention.ms", "-1"));
 
   /// Create time of the first record of `log`; the others follow 1,000 ms apart.
   static final long TIME = 1_700_000_000_000L;

@@ -85,7 +85,7 @@ class OracleComparisonTest {
     for (var each : List.of(oracle, server)) {
       each.start();
       Cases.TOPICS.forEach((topic, partitions) ->
-          Topics.create(each, topic, partitions, topic.equals("small") ? Cases.SMALL : Map.of()));
+          Topics.create(each, topic, partitions, Cases.CONFIGS.getOrDefault(topic, Map.of())));
       awaitPartitions(each);
       try (var connection = new RawConnection(each.port())) {
         for (var batch :
@@ -255,12 +255,14 @@ class OracleComparisonTest {
         connection.send(
             ApiKeys.PRODUCE, (short) 9, Requests.produce(0, "sink", 62, Requests.batch(now)));
         // The next answer belongs to the next request: exchange checks its correlation id.
-        var latest =
-            connection.exchange(
-                ApiKeys.LIST_OFFSETS, (short) 7, Requests.listOffsets("sink", 62, -1));
-        assertThat(Flattened.of(ApiKeys.LIST_OFFSETS, (short) 7, latest.orElseThrow()))
-            .as(each.name())
-            .containsEntry("topics[sink].partitions[62].offset", "1");
+        var latest = Requests.listOffsets("sink", 62, -1);
+        assertThat(connection.exchange(ApiKeys.LIST_OFFSETS, (short) 7, latest)).isPresent();
+        // Nobody waits for the record to be durable, and it is not seen before it is.
+        await("record sent with acks=0 to " + each.name())
+            .pollInterval(Duration.ofMillis(10))
+            .until(
+                () -> ask(each, ApiKeys.LIST_OFFSETS, 7, latest),
+                answer -> "1".equals(answer.get("topics[sink].partitions[62].offset")));
         connection.send(
             ApiKeys.PRODUCE, (short) 9, Requests.produce(0, "nowhere", 0, Requests.batch(now)));
         assertThat(connection.receive()).as(each.name()).isEmpty();
@@ -289,8 +291,8 @@ class OracleComparisonTest {
                 .atMost(Duration.ofMinutes(1))
                 .until(
                     () -> ask(server, each.api(), each.version(), each.body().apply(target)),
-                    answer -> !isLoading(answer)));
-        if (server == oracle && CHANGES.contains(each.api())) {
+                    answer -> !isLoading(answer) && !isUnseen(each, answer)));
+        if (server.equals(oracle) && CHANGES.contains(each.api())) {
           awaitChanges();
         }
       } catch (RuntimeException failure) {
@@ -315,6 +317,15 @@ class OracleComparisonTest {
         .pollInterval(Duration.ofMillis(10))
         .pollDelay(Duration.ZERO)
         .until(() -> ask(oracle, ApiKeys.DESCRIBE_CONFIGS, 4, question).containsValue(mark));
+  }
+
+  /// What was sent without waiting for all replicas may be seen a little after it was answered, as
+  /// StreamHouse shows only what is durable.
+  private static boolean isUnseen(Cases.Case asked, Map<String, String> answer) {
+    return asked.name().matches(".*: latest after acks=[01] .*")
+        && answer.entrySet().stream()
+            .anyMatch(
+                field -> field.getKey().endsWith("].offset") && field.getValue().equals("0"));
   }
 
   private static boolean isLoading(Map<String, String> answer) {
