@@ -29,6 +29,9 @@ public final class RecordBatch {
   /// Bytes before `partitionLeaderEpoch`: those that `batchLength` does not count.
   public static final int LOG_OVERHEAD_BYTES = 12;
 
+  /// Where every format since magic 0 says which it is.
+  static final int MAGIC_POSITION = 16;
+
   private final ByteBuffer buffer;
   private final int position;
 
@@ -52,7 +55,7 @@ public final class RecordBatch {
   }
 
   public byte magic() {
-    return buffer.get(position + 16);
+    return buffer.get(position + MAGIC_POSITION);
   }
 
   public int crc() {

@@ -96,14 +96,15 @@ public final class RecordBatches implements Iterable<RecordBatch> {
   /// since decompressing to look at each doubles the cost of a compressed batch.
   public Optional<BatchDefect> defect() {
     if (buffer.limit() < RecordBatch.HEADER_BYTES) {
-      return Optional.of(isEmpty() ? BatchDefect.BATCH_COUNT : BatchDefect.CORRUPT);
+      // A record of an older format may well be shorter than the header of today's.
+      return Optional.of(
+          isEmpty()
+              ? BatchDefect.BATCH_COUNT
+              : isOldFormat() ? BatchDefect.UNSUPPORTED_MAGIC : BatchDefect.CORRUPT);
     }
     var batch = single();
     if (batch.magic() != 2) {
-      return Optional.of(
-          batch.magic() == 0 || batch.magic() == 1
-              ? BatchDefect.UNSUPPORTED_MAGIC
-              : BatchDefect.CORRUPT);
+      return Optional.of(isOldFormat() ? BatchDefect.UNSUPPORTED_MAGIC : BatchDefect.CORRUPT);
     }
     int size = batch.sizeInBytes();
     if (size < RecordBatch.HEADER_BYTES || size > buffer.limit()) {
@@ -122,6 +123,15 @@ public final class RecordBatches implements Iterable<RecordBatch> {
       return Optional.of(BatchDefect.UNSUPPORTED_COMPRESSION);
     }
     return isConsistent(batch) ? Optional.empty() : Optional.of(BatchDefect.INVALID_RECORD);
+  }
+
+  /// Whether these bytes are of magic 0 or 1: the magic byte is where today's is.
+  private boolean isOldFormat() {
+    if (buffer.limit() <= RecordBatch.MAGIC_POSITION) {
+      return false;
+    }
+    byte magic = single().magic();
+    return magic == 0 || magic == 1;
   }
 
   /// Whether the header of a producer's batch agrees with itself. As Kafka's log validator, and

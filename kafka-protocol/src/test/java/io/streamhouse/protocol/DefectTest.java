@@ -71,6 +71,13 @@ final class DefectTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void oldRecordShorterThanTodaysHeaderIsUnsupported(int magic) {
+    var old = ByteBuffer.allocate(34).put(BatchBytes.MAGIC, (byte) magic);
+    assertDefect(BatchDefect.UNSUPPORTED_MAGIC, old);
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {-1, 3, 127})
   void unknownMagicIsCorruption(int magic) {
     assertDefect(BatchDefect.CORRUPT, sound().put(BatchBytes.MAGIC, (byte) magic));
