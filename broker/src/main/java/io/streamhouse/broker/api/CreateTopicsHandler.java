@@ -240,6 +240,8 @@ final class CreateTopicsHandler implements ApiHandler<CreateTopicsRequestData> {
         new CreatableTopicResult()
             .setName(wanted.name())
             .setTopicId(id)
+            // Empty unless told otherwise, where Kafka has none.
+            .setErrorMessage(null)
             .setNumPartitions(wanted.partitions())
             .setReplicationFactor(wanted.replication());
     if (version < 5) {

@@ -255,7 +255,8 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
       FetchResult result,
       PartitionData answer,
       FetchResponseData response) {
-    answer.setRecords(NO_RECORDS);
+    // No list and an empty one differ on the wire: only readers of committed data get one.
+    answer.setRecords(NO_RECORDS).setAbortedTransactions(null);
     switch (result) {
       case FetchResult.Records(var pieces, var bounds) -> {
         bounds(bounds, answer);

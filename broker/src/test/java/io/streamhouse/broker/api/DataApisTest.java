@@ -258,6 +258,7 @@ final class DataApisTest {
       assertThat(parts.get(0).errorCode()).isZero();
       assertThat(parts.get(0).highWatermark()).isEqualTo(2);
       assertThat(values(parts.get(0))).containsExactly("a", "b");
+      assertThat(parts.get(0).abortedTransactions()).isNull();
       assertThat(values(parts.get(1))).containsExactly("c");
       assertThat(parts.get(2).errorCode()).isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
     }

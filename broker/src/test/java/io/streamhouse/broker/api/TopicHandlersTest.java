@@ -51,6 +51,7 @@ final class TopicHandlersTest {
                     false, AdminCases.with(AdminCases.topic("t", 2, 3), "retention.ms", "1000")));
     var topic = answer.topics().find("t");
     assertThat(topic.topicId()).isEqualTo(id("t"));
+    assertThat(topic.errorMessage()).isNull();
     assertThat(topic.numPartitions()).isEqualTo(2);
     assertThat(topic.replicationFactor()).isEqualTo((short) 3);
     assertThat(topic.configs().stream().map(CreatableTopicConfigs::name)).isSorted();
