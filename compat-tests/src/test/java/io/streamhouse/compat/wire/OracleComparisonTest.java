@@ -324,8 +324,7 @@ class OracleComparisonTest {
   private static boolean isUnseen(Cases.Case asked, Map<String, String> answer) {
     return asked.name().matches(".*: latest after acks=[01] .*")
         && answer.entrySet().stream()
-            .anyMatch(
-                field -> field.getKey().endsWith("].offset") && field.getValue().equals("0"));
+            .anyMatch(field -> field.getKey().endsWith("].offset") && field.getValue().equals("0"));
   }
 
   private static boolean isLoading(Map<String, String> answer) {
