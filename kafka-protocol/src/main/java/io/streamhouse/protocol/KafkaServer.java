@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,7 +70,7 @@ public final class KafkaServer implements AutoCloseable {
   /// @throws IOException if one cannot be bound; none is then
   public static KafkaServer bind(List<Listener> listeners, ServerOptions options)
       throws IOException {
-    var names = new java.util.HashSet<String>();
+    var names = new HashSet<String>();
     for (var listener : listeners) {
       if (!names.add(listener.name())) {
         throw new IllegalArgumentException("two listeners named " + listener.name());

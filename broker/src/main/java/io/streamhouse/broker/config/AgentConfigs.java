@@ -207,12 +207,7 @@ public final class AgentConfigs {
 
   static final Setting<Integer> OFFSET_METADATA_MAX_BYTES =
       Setting.int32(
-              "offset.metadata.max.bytes",
-              "4096",
-              0,
-              ANY,
-              "Longest metadata of a committed offset.")
-          .noEffect("the length is not checked yet.");
+          "offset.metadata.max.bytes", "4096", 0, ANY, "Longest metadata of a committed offset.");
 
   static final Setting<Integer> OFFSETS_RETENTION_MINUTES =
       Setting.int32(
