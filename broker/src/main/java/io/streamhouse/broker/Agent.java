@@ -1,6 +1,8 @@
 package io.streamhouse.broker;
 
 import ch.qos.logback.classic.LoggerContext;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.streamhouse.broker.api.AdminApis;
 import io.streamhouse.broker.api.DataApis;
 import io.streamhouse.broker.api.GroupApis;
@@ -120,6 +122,8 @@ public final class Agent implements AutoCloseable {
       throws IOException, DataDirectoryUnusable, Session.NodeIdInUse {
     RandomGenerator random = new SecureRandom();
     var storage = config.storage();
+    var meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    started("metrics", meters::close);
 
     var directory = DataDirectory.open(storage.dataDir(), config.nodeId(), random);
     started("data directory", directory);
@@ -130,6 +134,7 @@ public final class Agent implements AutoCloseable {
     // Ports come early: a taken one fails the start before anything is recovered.
     var server = KafkaServer.bind(listeners(config), serverOptions(config));
     started("listeners", server);
+    ServerMetrics.register(meters, server);
     var advertised = advertised(config, server);
 
     var incarnation = new UUID(random.nextLong(), random.nextLong());

@@ -118,6 +118,7 @@ class ArchitectureTest {
         .check(CLASSES);
     onlyIn("org.apache.kafka.clients..", "io.streamhouse.broker.cli..");
     onlyIn("picocli..", "io.streamhouse.broker.cli..");
+    onlyIn("io.micrometer.prometheusmetrics..", "io.streamhouse.broker");
     onlyIn("com.github.benmanes.caffeine..", "io.streamhouse.broker.storage..");
   }
 }
