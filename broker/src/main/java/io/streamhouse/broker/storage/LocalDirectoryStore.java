@@ -37,6 +37,7 @@ public final class LocalDirectoryStore implements ObjectStore {
   private final Path root;
   private final Path incoming;
   private final AtomicLong nextIncoming = new AtomicLong();
+  private final UncachedFiles files = new UncachedFiles();
 
   /// Directories whose own entry is known to be durable.
   private final Set<Path> syncedDirectories = ConcurrentHashMap.newKeySet();
@@ -65,11 +66,7 @@ public final class LocalDirectoryStore implements ObjectStore {
     var info = ObjectInfo.of(content);
     var file = incoming.resolve(Long.toString(nextIncoming.getAndIncrement()));
     try {
-      try (var channel =
-          FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        Durable.write(channel, content);
-        channel.force(true);
-      }
+      files.write(file, content, info.length());
       makeDirectory(parent(target));
       try {
         Files.createLink(target, file);
