@@ -14,6 +14,11 @@ import io.streamhouse.broker.config.TimestampType;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.config.TopicDefaults;
 import io.streamhouse.broker.group.GroupCoordinator;
+import io.streamhouse.broker.http.HealthPage;
+import io.streamhouse.broker.http.HttpServer;
+import io.streamhouse.broker.http.MetricsPage;
+import io.streamhouse.broker.http.Page;
+import io.streamhouse.broker.http.ReadyPage;
 import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.FlushDriver;
@@ -26,6 +31,7 @@ import io.streamhouse.broker.partition.PartitionSettings;
 import io.streamhouse.broker.partition.Recovery;
 import io.streamhouse.broker.partition.TailBudget;
 import io.streamhouse.broker.read.StoredLogs;
+import io.streamhouse.broker.runtime.Health;
 import io.streamhouse.broker.runtime.ThreadLoop;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.runtime.WorkerPool;
@@ -60,6 +66,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -78,11 +85,18 @@ public final class Agent implements AutoCloseable {
   /// How many ticks the tail may take to be flushed once the write-ahead log has failed.
   private static final int LOG_FAILED_TICKS = 60;
 
+  /// A scraper on the same network needs less, whoever needs more is not one.
+  private static final Duration HTTP_PATIENCE = Duration.ofSeconds(30);
+
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(3);
 
   private final ArrayDeque<Part> parts = new ArrayDeque<>();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private List<String> addresses = List.of();
+  private volatile Optional<String> httpAddress = Optional.empty();
+
+  /// Why clients are not served; null while they are.
+  private volatile @Nullable String waitsFor = "starting";
 
   // What partitions are given before it exists or changes.
   private volatile Runnable requestFlush = () -> {};
@@ -124,6 +138,7 @@ public final class Agent implements AutoCloseable {
     var storage = config.storage();
     var meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     started("metrics", meters::close);
+    var health = new Health();
 
     var directory = DataDirectory.open(storage.dataDir(), config.nodeId(), random);
     started("data directory", directory);
@@ -147,6 +162,7 @@ public final class Agent implements AutoCloseable {
             AgentConfig.Session.MARGIN,
             time);
     started("session", session::end);
+    AgentHealth.session(health, session);
     var renewal = new ThreadLoop("session", this::die);
     started("session renewal", renewal);
     every(renewal, config.session().renewal(), () -> renew(session));
@@ -179,6 +195,7 @@ public final class Agent implements AutoCloseable {
     var wal = recovery.wal();
     var writer = Thread.ofPlatform().name("wal-writer").daemon().unstarted(fatal(wal::drive));
     started("write-ahead log", () -> stopWriter(wal, writer));
+    AgentHealth.log(health, wal);
     writer.start();
 
     var budget = new TailBudget(config.flush().tailMaxBytes());
@@ -206,6 +223,7 @@ public final class Agent implements AutoCloseable {
             topic -> settings(topic, topicDefaults));
     leadership.open(catalog.image(), recovery.grants());
     started("leadership", leadership::release);
+    AgentHealth.flushing(health, leadership, catalog);
     catalog.follow(image -> {
       topicDefaults = topicDefaults(config, image);
       return leadership.reconcile(image);
@@ -267,7 +285,16 @@ public final class Agent implements AutoCloseable {
     groups.start();
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
     every(housekeeping, TICK, logs::prune);
+    var pages =
+        Map.of(
+            "/health", new HealthPage(health),
+            "/ready", new ReadyPage(() -> session.holds() ? waitsFor : "the session does not hold"),
+            "/metrics", new MetricsPage(meters::scrape));
+    if (config.http().listener().isPresent()) {
+      started("http", http(config.http(), config.http().listener().get(), pages));
+    }
     server.serve(handlers, Features.NONE);
+    waitsFor = null;
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.
     started("groups", groups);
@@ -311,6 +338,27 @@ public final class Agent implements AutoCloseable {
     }
     addresses = List.copyOf(local);
     return advertised;
+  }
+
+  /// Where 9644 was not asked for and another agent of this machine has it, any port will do: a
+  /// second agent must not fail for what nobody set.
+  private HttpServer http(
+      AgentConfig.Http config,
+      io.streamhouse.broker.config.Listener listener,
+      Map<String, Page> pages)
+      throws IOException {
+    HttpServer http;
+    try {
+      http = HttpServer.start(listener.host(), listener.port(), pages, HTTP_PATIENCE);
+    } catch (IOException taken) {
+      if (config.insisted()) {
+        throw taken;
+      }
+      http = HttpServer.start(listener.host(), 0, pages, HTTP_PATIENCE);
+      log.warn("another port serves HTTP port={} why={}", http.port(), taken.getMessage());
+    }
+    httpAddress = Optional.of(listener.withPort(http.port()).address());
+    return http;
   }
 
   private static ServerOptions serverOptions(AgentConfig config) {
@@ -429,6 +477,11 @@ public final class Agent implements AutoCloseable {
     return addresses;
   }
 
+  /// Where it answers HTTP, `host:port`, with the port in use; empty if it does not.
+  public Optional<String> httpAddress() {
+    return httpAddress;
+  }
+
   /// Waits until the agent was closed.
   public void awaitStopped() throws InterruptedException {
     stopped.await();
@@ -458,6 +511,7 @@ public final class Agent implements AutoCloseable {
       return;
     }
     closed = true;
+    waitsFor = "stopping";
     while (!parts.isEmpty()) {
       var part = parts.pop();
       try {

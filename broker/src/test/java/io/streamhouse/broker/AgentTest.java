@@ -8,6 +8,10 @@ import io.streamhouse.broker.runtime.TimeSource;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +42,7 @@ class AgentTest {
     var properties = new HashMap<>(settings);
     properties.put("streamhouse.data.dir", directory.toString());
     properties.putIfAbsent("listeners", "PLAINTEXT://127.0.0.1:0");
+    properties.putIfAbsent("streamhouse.http.listener", "127.0.0.1:0");
     return switch (AgentConfig.read(properties)) {
       case AgentConfig.Reading.Valid(var config) -> Agent.start(config, TimeSource.system());
       case AgentConfig.Reading.Invalid(var errors) -> throw new AssertionError(errors);
@@ -107,6 +112,43 @@ class AgentTest {
         values.add("value-" + i);
       }
       assertThat(consume(agent, "t", 20)).isEqualTo(values);
+    }
+  }
+
+  @Test
+  void anAgentTellsOverHttpThatItIsWellAndWhatItDid() throws Exception {
+    try (var agent = start(Map.of());
+        var client = HttpClient.newHttpClient()) {
+      produce(agent, "t", List.of("one"));
+      var health = get(client, agent, "/health");
+      assertThat(health.statusCode()).isEqualTo(200);
+      assertThat(health.body())
+          .contains("session", "metadata", "write-ahead log", "flush")
+          .doesNotContain("failing");
+      assertThat(get(client, agent, "/ready").statusCode()).isEqualTo(200);
+      assertThat(get(client, agent, "/metrics").body())
+          .contains("# TYPE streamhouse_request_bytes_total counter")
+          .containsPattern("streamhouse_request_bytes_total [1-9]");
+    }
+  }
+
+  private static HttpResponse<String> get(HttpClient client, Agent agent, String path)
+      throws Exception {
+    var uri = URI.create("http://" + agent.httpAddress().orElseThrow() + path);
+    return client.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void anHttpPortThatWasAskedForAndIsTakenFailsTheStart() throws Exception {
+    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      var listener = "127.0.0.1:" + taken.getLocalPort();
+      assertThatThrownBy(() -> start(Map.of("streamhouse.http.listener", listener)))
+          .isInstanceOf(StartFailure.class)
+          .hasMessageContaining("streamhouse.http.listener")
+          .hasMessageContaining(listener);
+    }
+    try (var agent = start(Map.of("streamhouse.http.listener", ""))) {
+      assertThat(agent.httpAddress()).isEmpty();
     }
   }
 

@@ -60,6 +60,8 @@ class ArchitectureTest {
         .consideringOnlyDependenciesInLayers()
         .optionalLayer("agent")
         .definedBy("io.streamhouse.broker", "io.streamhouse.broker.cli..")
+        .layer("http")
+        .definedBy("io.streamhouse.broker.http..")
         .layer("api")
         .definedBy("io.streamhouse.broker.api..")
         .optionalLayer("group")
@@ -82,6 +84,8 @@ class ArchitectureTest {
         .definedBy("io.streamhouse.broker.runtime..")
         .whereLayer("agent")
         .mayNotBeAccessedByAnyLayer()
+        .whereLayer("http")
+        .mayOnlyBeAccessedByLayers("agent")
         .whereLayer("api")
         .mayOnlyBeAccessedByLayers("agent")
         .whereLayer("group")
@@ -107,7 +111,7 @@ class ArchitectureTest {
   void eachLibraryStaysInItsPackage() {
     onlyIn("org.jooq..", "io.streamhouse.metadata.db..");
     onlyIn("org.flywaydb..", "io.streamhouse.metadata.db..");
-    onlyIn("io.netty..", "io.streamhouse.protocol..");
+    onlyIn("io.netty..", "io.streamhouse.protocol..", "io.streamhouse.broker.http..");
     onlyIn("net.jpountz..", "io.streamhouse.segment..");
     noClasses()
         .that()

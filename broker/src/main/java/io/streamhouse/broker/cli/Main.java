@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -73,6 +74,11 @@ public final class Main {
       @Override
       public List<String> listenAddresses() {
         return agent.listenAddresses();
+      }
+
+      @Override
+      public Optional<String> httpAddress() {
+        return agent.httpAddress();
       }
 
       @Override
@@ -203,6 +209,7 @@ public final class Main {
     out.println(
         "              bin/streamctl consume greetings --from-beginning --max-messages 1"
             + bootstrap);
+    agent.httpAddress().ifPresent(http -> out.println("  health      http://" + http + "/health"));
     for (String listening : agent.listenAddresses()) {
       out.println("listening on " + listening);
     }
@@ -247,7 +254,14 @@ public final class Main {
     }
     try {
       var config =
-          configure(List.of("--data", Path.of(arguments.getFirst()).toString(), "--port", "0"));
+          configure(
+              List.of(
+                  "--data",
+                  Path.of(arguments.getFirst()).toString(),
+                  "--port",
+                  "0",
+                  "-o",
+                  "streamhouse.http.listener=127.0.0.1:0"));
       if (config == null) {
         return MISUSED;
       }

@@ -26,6 +26,7 @@ public record AgentConfig(
     int nodeId,
     Optional<String> rack,
     Network network,
+    Http http,
     Fetching fetching,
     Topics topics,
     Groups groups,
@@ -89,6 +90,10 @@ public record AgentConfig(
       return new Listener(listener.name(), host, bound);
     }
   }
+
+  /// @param listener empty: nothing is served over HTTP
+  /// @param insisted whether that address was asked for, so that no other will do
+  public record Http(Optional<Listener> listener, boolean insisted) {}
 
   /// @param maxBytes of one response, whatever is asked
   /// @param sessions incremental fetch sessions kept
@@ -274,6 +279,9 @@ public record AgentConfig(
               nodeId,
               rack,
               network,
+              new Http(
+                  get(AgentConfigs.HTTP_LISTENER),
+                  given.containsKey(AgentConfigs.HTTP_LISTENER.name())),
               fetching,
               topics,
               groups,

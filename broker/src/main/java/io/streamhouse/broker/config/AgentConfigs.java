@@ -91,6 +91,21 @@ public final class AgentConfigs {
           "Listeners meant for Kafka's controllers. There are none here, so these listeners are"
               + " left out.");
 
+  static final Setting<Optional<Listener>> HTTP_LISTENER =
+      Setting.<Optional<Listener>>of(
+              "streamhouse.http.listener",
+              ConfigType.STRING,
+              "127.0.0.1:9644",
+              "Where `/health`, `/ready` and `/metrics` are served over HTTP. Port 0 picks a free"
+                  + " one, and so does a start without this setting when 9644 is taken; empty turns"
+                  + " it off.",
+              "host:port, or empty",
+              text ->
+                  text.isEmpty()
+                      ? Optional.empty()
+                      : Optional.of(Listener.parse(text.contains("://") ? text : "HTTP://" + text)))
+          .why("Nobody is authenticated, so only this machine may ask unless you say so.");
+
   static final Setting<Long> CONNECTIONS_MAX_IDLE_MS =
       Setting.int64(
           "connections.max.idle.ms",
@@ -400,6 +415,7 @@ public final class AgentConfigs {
           ADVERTISED_LISTENERS,
           SECURITY_PROTOCOLS,
           CONTROLLER_LISTENERS,
+          HTTP_LISTENER,
           CONNECTIONS_MAX_IDLE_MS,
           MAX_CONNECTIONS,
           NETWORK_THREADS,

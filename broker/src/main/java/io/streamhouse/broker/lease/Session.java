@@ -4,8 +4,10 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.Leases.Registration;
+import io.streamhouse.metadata.MetadataUnavailable;
 import java.time.Duration;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +29,7 @@ public final class Session implements Ownership {
   private final TimeSource time;
   private volatile Renewal last;
   private volatile boolean over;
+  private volatile @Nullable String unreachable;
 
   private record Renewal(long nanos, long wallMillis) {}
 
@@ -84,11 +87,24 @@ public final class Session implements Ownership {
     return over;
   }
 
+  /// Why the last renewal got no answer from the metadata store; null if it got one.
+  public @Nullable String unreachable() {
+    return unreachable;
+  }
+
   /// Raises the counter; blocks for one transaction. A store that does not answer leaves the
   /// deadline where it is.
   public void renew() {
     var before = new Renewal(time.nanos(), time.wallMillis());
-    if (leases.renew(incarnation)) {
+    boolean renewed;
+    try {
+      renewed = leases.renew(incarnation);
+      unreachable = null;
+    } catch (MetadataUnavailable failed) {
+      unreachable = failed.toString();
+      throw failed;
+    }
+    if (renewed) {
       last = before;
     } else if (!over) {
       over = true;

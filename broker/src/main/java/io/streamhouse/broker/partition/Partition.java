@@ -699,7 +699,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   }
 
   /// How long the oldest unflushed batch has waited; empty when there is none.
-  OptionalLong unflushedNanos() {
+  public OptionalLong unflushedNanos() {
     return highWatermark > committedEnd
         ? OptionalLong.of(time.nanos() - oldestUnflushedNanos)
         : OptionalLong.empty();

@@ -40,6 +40,9 @@ public final class WriteAheadLog implements AutoCloseable {
 
   private static final long GROUP_BYTES = 8L << 20;
 
+  /// With less room than this a producer's next batch may be refused.
+  private static final long FULL_SLACK_BYTES = 1 << 20;
+
   /// Old files kept to be written again: overwriting beats growing by a factor of two.
   private static final int SPARE_FILES = 2;
 
@@ -301,6 +304,26 @@ public final class WriteAheadLog implements AutoCloseable {
     lock.lock();
     try {
       return failure;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Why appends are refused now, or would be if they were of some size; null while they are taken.
+  public @Nullable String refuses() {
+    lock.lock();
+    try {
+      if (failure != null) {
+        return failure;
+      }
+      if (diskLow) {
+        return "less is free on the disk than streamhouse.disk.reserve.bytes (%d)"
+            .formatted(options.reserveBytes());
+      }
+      return storedBytes + queuedBytes + FULL_SLACK_BYTES > options.maxBytes()
+          ? "the write-ahead log holds %d bytes of at most %d (streamhouse.wal.max.bytes)"
+              .formatted(storedBytes, options.maxBytes())
+          : null;
     } finally {
       lock.unlock();
     }

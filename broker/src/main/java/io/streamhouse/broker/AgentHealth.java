@@ -1,0 +1,72 @@
+package io.streamhouse.broker;
+
+import io.streamhouse.broker.catalog.StoredCatalog;
+import io.streamhouse.broker.lease.Session;
+import io.streamhouse.broker.partition.Leadership;
+import io.streamhouse.broker.partition.Partition;
+import io.streamhouse.broker.runtime.Health;
+import io.streamhouse.broker.runtime.HealthCheck;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The health checks of what every agent has. What has a package of its own registers its own.
+final class AgentHealth {
+
+  /// A partition that could not be flushed for so long is named.
+  private static final Duration FLUSH_OVERDUE = Duration.ofMinutes(10);
+
+  private AgentHealth() {}
+
+  static void session(Health health, Session session) {
+    health.add(
+        "session",
+        () ->
+            session.holds()
+                ? List.of()
+                : List.of("the session does not hold: partitions led here take no records"));
+    health.add("metadata", unless(session::unreachable));
+  }
+
+  static void log(Health health, WriteAheadLog wal) {
+    health.add("write-ahead log", unless(wal::refuses));
+  }
+
+  static void flushing(Health health, Leadership leadership, StoredCatalog catalog) {
+    health.add(
+        "flush",
+        () ->
+            leadership.all().stream()
+                .filter(one -> unflushed(one).compareTo(FLUSH_OVERDUE) > 0)
+                .sorted(Comparator.comparing(AgentHealth::unflushed).reversed())
+                .map(one -> overdue(one, catalog))
+                .toList());
+  }
+
+  private static String overdue(Partition partition, StoredCatalog catalog) {
+    var id = partition.id();
+    var topic = catalog.image().topic(id.topicId());
+    return "%s-%d has records in no object for %d s"
+        .formatted(
+            topic == null ? id.topicId() : topic.name(),
+            id.partition(),
+            unflushed(partition).toSeconds());
+  }
+
+  private static Duration unflushed(Partition partition) {
+    return Duration.ofNanos(partition.unflushedNanos().orElse(0));
+  }
+
+  private interface Why {
+    @Nullable String get();
+  }
+
+  private static HealthCheck unless(Why why) {
+    return () -> {
+      var problem = why.get();
+      return problem == null ? List.of() : List.of(problem);
+    };
+  }
+}
