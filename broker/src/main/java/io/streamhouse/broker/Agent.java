@@ -197,6 +197,9 @@ public final class Agent implements AutoCloseable {
     started("write-ahead log", () -> stopWriter(wal, writer));
     AgentHealth.log(health, wal);
     writer.start();
+    if (config.wal().fsync() == AgentConfig.Fsync.INTERVAL) {
+      Thread.ofPlatform().name("wal-sync").daemon().start(fatal(wal::driveSync));
+    }
 
     var budget = new TailBudget(config.flush().tailMaxBytes());
     var background =

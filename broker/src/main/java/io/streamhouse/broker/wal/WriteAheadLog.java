@@ -29,8 +29,10 @@ import org.slf4j.LoggerFactory;
 /// or one that opens its data directory, can read it afterwards.
 ///
 /// Has no thread. [#append] queues, from any thread; a driver calls [#poll], which writes whatever
-/// is queued as one group with one gathering write and at most one sync, then tells the owners.
-/// After a failed write or sync the log is never used again: what the file holds then is unknown.
+/// is queued as one group with one gathering write and, before an acknowledgement that waits for
+/// it, one sync, then tells the owners. A second driver calls [#pollSync], so that syncs nobody
+/// waits for do not hold up writes. After a failed write or sync the log is never used again: what
+/// the file holds then is unknown.
 public final class WriteAheadLog implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(WriteAheadLog.class);
@@ -44,7 +46,7 @@ public final class WriteAheadLog implements AutoCloseable {
   private static final long FULL_SLACK_BYTES = 1 << 20;
 
   /// Old files kept to be written again: overwriting beats growing by a factor of two.
-  private static final int SPARE_FILES = 2;
+  private static final int SPARE_FILES = 4;
 
   private final WalFiles files;
   private final UUID walId;
@@ -65,6 +67,10 @@ public final class WriteAheadLog implements AutoCloseable {
 
   // Confined to the driver of poll(), except that trim and replay run while it is excluded.
   private final ReentrantLock driving = new ReentrantLock();
+
+  /// Held while [#pollSync] syncs `current`, and to close it. Taken under `driving`, never before.
+  private final ReentrantLock syncing = new ReentrantLock();
+
   private final List<StoredFile> stored = new ArrayList<>();
   private final ArrayDeque<Long> spares = new ArrayDeque<>();
   private @Nullable WalFile current;
@@ -204,7 +210,6 @@ public final class WriteAheadLog implements AutoCloseable {
     try {
       group = drain();
       if (group.isEmpty()) {
-        syncIfDue();
         return false;
       }
       failed = write(group);
@@ -267,8 +272,6 @@ public final class WriteAheadLog implements AutoCloseable {
       unsynced = true;
       if (options.fsync() == Fsync.ALWAYS) {
         sync();
-      } else {
-        syncIfDue();
       }
       return null;
     } catch (IOException e) {
@@ -276,17 +279,46 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  private void syncIfDue() {
-    if (options.fsync() != Fsync.INTERVAL
-        || !unsynced
-        || failure() != null
-        || time.nanos() - lastSyncNanos < options.fsyncInterval().toNanos()) {
+  /// Syncs what was written, if the policy is to do so in the background and it is time. Writes go
+  /// on meanwhile.
+  public void pollSync() {
+    if (options.fsync() != Fsync.INTERVAL) {
       return;
     }
+    WalFile file;
+    WalPosition written;
+    driving.lock();
     try {
-      sync();
+      if (current == null
+          || !unsynced
+          || failure() != null
+          || time.nanos() - lastSyncNanos < options.fsyncInterval().toNanos()) {
+        return;
+      }
+      file = current;
+      written = new WalPosition(stored.getLast().sequence, position);
+      lastSyncNanos = time.nanos();
+      syncing.lock();
+    } finally {
+      driving.unlock();
+    }
+    try {
+      file.sync();
     } catch (IOException e) {
       fail(e);
+      return;
+    } finally {
+      syncing.unlock();
+    }
+    driving.lock();
+    try {
+      // Another file meanwhile was begun by syncing this one.
+      if (current != null && durable.sequence() == written.sequence()) {
+        durable = written;
+        unsynced = position > written.position();
+      }
+    } finally {
+      driving.unlock();
     }
   }
 
@@ -352,8 +384,7 @@ public final class WriteAheadLog implements AutoCloseable {
       current.write(position, WalFormat.seal(stored.getLast().sequence, position));
       unsynced = true;
       sync();
-      current.close();
-      current = null;
+      closeCurrent(current);
     }
     long sequence = nextSequence++;
     long size =
@@ -374,6 +405,16 @@ public final class WriteAheadLog implements AutoCloseable {
     position = WalFormat.HEADER_BYTES;
     durable = new WalPosition(sequence, position);
     return file;
+  }
+
+  private void closeCurrent(WalFile file) throws IOException {
+    syncing.lock();
+    try {
+      current = null;
+      file.close();
+    } finally {
+      syncing.unlock();
+    }
   }
 
   private void account(long bytes) {
@@ -399,8 +440,7 @@ public final class WriteAheadLog implements AutoCloseable {
       if (all && current != null && !queued()) {
         var newest = stored.getLast();
         if (!newest.needed(kept)) {
-          current.close();
-          current = null;
+          closeCurrent(current);
           forget(newest, false);
         }
       }
@@ -494,11 +534,28 @@ public final class WriteAheadLog implements AutoCloseable {
       } finally {
         lock.unlock();
       }
-      if (unsynced && options.fsync() == Fsync.INTERVAL) {
-        LockSupport.parkNanos(this, options.fsyncInterval().toNanos());
-      } else {
-        LockSupport.park(this);
-      }
+      LockSupport.park(this);
+    }
+  }
+
+  /// Calls [#pollSync] until the log is closed; what the one syncing thread runs. Returns at once
+  /// where the policy has nothing for it to do.
+  public void driveSync() {
+    if (options.fsync() != Fsync.INTERVAL) {
+      return;
+    }
+    while (!isShut()) {
+      pollSync();
+      LockSupport.parkNanos(this, options.fsyncInterval().toNanos());
+    }
+  }
+
+  private boolean isShut() {
+    lock.lock();
+    try {
+      return closed;
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -525,8 +582,7 @@ public final class WriteAheadLog implements AutoCloseable {
     try {
       if (current != null) {
         sync();
-        current.close();
-        current = null;
+        closeCurrent(current);
       }
     } finally {
       driving.unlock();

@@ -293,7 +293,8 @@ final class AgentSimulation {
     var current = requireNonNull(life);
     switch (random.nextInt(24)) {
       case 0, 1, 2, 3, 4, 5, 6 -> producers.get(random.nextInt(PRODUCERS)).send();
-      case 7, 8, 9, 10, 11 -> current.wal.poll();
+      case 7, 8, 9, 10 -> current.wal.poll();
+      case 11 -> current.wal.pollSync();
       case 12, 13, 14, 15 -> flushStep(current);
       case 16 -> time.pass(Duration.ofMillis(random.nextInt(4000)));
       case 17 -> renew(current);

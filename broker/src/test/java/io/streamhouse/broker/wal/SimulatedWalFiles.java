@@ -21,6 +21,8 @@ public final class SimulatedWalFiles implements WalFiles {
   private boolean failWrites;
   private boolean failSyncs;
   private long usableBytes = Long.MAX_VALUE;
+  private int syncs;
+  private Runnable duringSync = () -> {};
 
   public SimulatedWalFiles(RandomGenerator random) {
     this.random = random;
@@ -62,6 +64,16 @@ public final class SimulatedWalFiles implements WalFiles {
 
   public void failSyncs(boolean fail) {
     failSyncs = fail;
+  }
+
+  /// How often any file was synced.
+  public int syncs() {
+    return syncs;
+  }
+
+  /// What happens while the next sync goes on.
+  public void duringNextSync(Runnable happens) {
+    duringSync = happens;
   }
 
   public void usableBytes(long bytes) {
@@ -185,7 +197,12 @@ public final class SimulatedWalFiles implements WalFiles {
       if (failSyncs) {
         throw new IOException("simulated sync error");
       }
-      content.durable = content.visible.clone();
+      syncs++;
+      var durable = content.visible.clone();
+      var happens = duringSync;
+      duringSync = () -> {};
+      happens.run();
+      content.durable = durable;
     }
 
     @Override

@@ -347,12 +347,50 @@ class WriteAheadLogTest {
     wal.append(append(0, "value"));
     wal.poll();
     assertThat(written).containsExactly(0L);
+    int before = files.syncs();
+    wal.pollSync();
+    assertThat(files.syncs()).isEqualTo(before);
     time.pass(Duration.ofMillis(150));
-    wal.poll();
+    wal.pollSync();
+    assertThat(files.syncs()).isEqualTo(before + 1);
     files.losePower();
 
     var replayed = new ArrayList<WalEntry>();
     open(files, Fsync.INTERVAL, replayed);
     assertThat(offsets(replayed)).containsExactly(0L);
+  }
+
+  @Test
+  void writesAreAcknowledgedWhileABackgroundSyncGoesOnAndAreSyncedByTheNextOne()
+      throws IOException {
+    var wal = open(files, Fsync.INTERVAL, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+    time.pass(Duration.ofMillis(150));
+    files.duringNextSync(() -> {
+      wal.append(append(1, "value"));
+      wal.poll();
+      assertThat(written).containsExactly(0L, 1L);
+    });
+    wal.pollSync();
+    time.pass(Duration.ofMillis(150));
+    wal.pollSync();
+    files.losePower();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.INTERVAL, replayed);
+    assertThat(offsets(replayed)).containsExactly(0L, 1L);
+  }
+
+  @Test
+  void anErrorOfABackgroundSyncEndsTheLog() throws IOException {
+    var wal = open(files, Fsync.INTERVAL, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+    time.pass(Duration.ofMillis(150));
+    files.failSyncs(true);
+    wal.pollSync();
+    assertThat(wal.failure()).contains("simulated sync error");
+    assertThat(wal.append(append(1, "value"))).isInstanceOf(WriteAheadLog.Refusal.Broken.class);
   }
 }
