@@ -29,6 +29,9 @@ import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
 import io.streamhouse.broker.partition.PartitionSettings;
 import io.streamhouse.broker.partition.Recovery;
+import io.streamhouse.broker.partition.Retention;
+import io.streamhouse.broker.partition.RetentionLimits;
+import io.streamhouse.broker.partition.RetentionMetrics;
 import io.streamhouse.broker.partition.TailBudget;
 import io.streamhouse.broker.read.StoredLogs;
 import io.streamhouse.broker.runtime.Health;
@@ -264,6 +267,12 @@ public final class Agent implements AutoCloseable {
           }
         });
 
+    var retention =
+        new Retention(
+            leadership::all, metadata.manifest(), config.topicLife().retentionCheck(), time);
+    RetentionMetrics.register(meters, retention);
+    every(housekeeping, TICK, retention::step);
+
     var refreshed = catalog.refresh();
     refreshed.join();
     var logs = new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
@@ -413,7 +422,11 @@ public final class Agent implements AutoCloseable {
           case ZSTD -> 4;
         },
         config.compression().level(),
-        config.compactKeys());
+        config.compactKeys(),
+        config.segmentBytes(),
+        config.deleteOld()
+            ? new RetentionLimits(config.retentionMillis(), config.retentionBytes())
+            : RetentionLimits.NONE);
   }
 
   private void renew(Session session) {

@@ -2,6 +2,7 @@ package io.streamhouse.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
@@ -149,6 +150,35 @@ class AgentTest {
     }
     try (var agent = start(Map.of("streamhouse.http.listener", ""))) {
       assertThat(agent.httpAddress()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatRetentionDropsIsGoneForReadersAndStaysGone() throws Exception {
+    var settings =
+        Map.of(
+            "streamhouse.flush.interval.ms", "100",
+            "log.retention.check.interval.ms", "100",
+            "log.retention.ms", "1");
+    try (var agent = start(settings)) {
+      produce(agent, "t", List.of("one", "two"));
+      await().atMost(Duration.ofSeconds(30)).until(() -> beginning(agent, "t") == 2);
+    }
+    try (var agent = start(Map.of())) {
+      assertThat(beginning(agent, "t")).isEqualTo(2);
+      produce(agent, "t", List.of("three"));
+      assertThat(consume(agent, "t", 1)).containsExactly("three");
+    }
+  }
+
+  private static long beginning(Agent agent, String topic) {
+    try (var consumer =
+        new KafkaConsumer<>(
+            Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      var partition = new TopicPartition(topic, 0);
+      return consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, -1L);
     }
   }
 

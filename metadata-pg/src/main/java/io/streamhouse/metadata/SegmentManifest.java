@@ -74,6 +74,9 @@ public interface SegmentManifest {
   /// end after `fromOffset`.
   Optional<Segment> segmentWithMaxTimestamp(PartitionId partition, long fromOffset);
 
+  /// How many bytes the committed segments take that end after `fromOffset`.
+  long storedBytes(PartitionId partition, long fromOffset);
+
   /// @param object key in the object store
   record Segment(
       PartitionId partition,

@@ -755,6 +755,9 @@ public abstract class MetadataStoreContract {
         .extracting(Segment::baseOffset)
         .containsExactly(20L, 10L);
     assertThat(store.manifest().segmentsBefore(id, 9, 2)).isEmpty();
+    assertThat(store.manifest().storedBytes(id, 0)).isEqualTo(40);
+    assertThat(store.manifest().storedBytes(id, 10)).isEqualTo(30);
+    assertThat(store.manifest().storedBytes(id, 31)).isEqualTo(0);
     assertThat(take(agent, id).committedEnd()).isEqualTo(31);
   }
 

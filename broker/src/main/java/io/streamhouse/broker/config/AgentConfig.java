@@ -33,6 +33,7 @@ public record AgentConfig(
     Storage storage,
     Wal wal,
     Flush flush,
+    TopicLife topicLife,
     Session session,
     Duration producerIdExpiration,
     TopicDefaults topicDefaults,
@@ -136,6 +137,10 @@ public record AgentConfig(
   /// @param tailMaxBytes unflushed in memory, at most
   public record Flush(
       long bytes, Duration interval, SegmentCompression compression, long tailMaxBytes) {}
+
+  /// @param retentionCheck how often logs are looked through for what retention drops
+  /// @param sweepGrace how long an object stays once nothing refers to it
+  public record TopicLife(Duration retentionCheck, Duration sweepGrace) {}
 
   /// How blocks of batches that came uncompressed are stored.
   public enum SegmentCompression {
@@ -288,6 +293,9 @@ public record AgentConfig(
               storage,
               wal,
               flush,
+              new TopicLife(
+                  millis(get(AgentConfigs.RETENTION_CHECK_MS)),
+                  millis(get(AgentConfigs.SWEEP_GRACE_MS))),
               session,
               expiration,
               topicDefaults,

@@ -386,6 +386,25 @@ public final class AgentConfigs {
               "Unflushed records in memory; above it produce is refused.")
           .why("Four flushes: one filling, one being written, and slack for a slow store.");
 
+  // Topic life
+
+  static final Setting<Long> RETENTION_CHECK_MS =
+      Setting.int64(
+          "log.retention.check.interval.ms",
+          "300000",
+          1,
+          ANY,
+          "How often logs are looked through for segments that retention drops.");
+
+  static final Setting<Long> SWEEP_GRACE_MS =
+      Setting.int64(
+              "streamhouse.sweep.grace.ms",
+              "300000",
+              0,
+              ANY,
+              "How long an object stays once nothing refers to it.")
+          .why("Readers that looked it up before have long finished, slow ones too.");
+
   // Session
 
   static final Setting<Long> SESSION_TIMEOUT_MS =
@@ -447,6 +466,8 @@ public final class AgentConfigs {
           FLUSH_INTERVAL_MS,
           SEGMENT_COMPRESSION,
           TAIL_MAX_BYTES,
+          RETENTION_CHECK_MS,
+          SWEEP_GRACE_MS,
           SESSION_TIMEOUT_MS,
           SESSION_RENEW_MS);
 

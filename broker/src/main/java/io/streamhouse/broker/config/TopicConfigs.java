@@ -23,10 +23,9 @@ public final class TopicConfigs {
       "the object store replicates, so there are no followers.";
   private static final String NO_TIERS = "every log is in the object store already.";
   private static final String SEGMENTS_BY_FLUSH =
-      "a segment ends where a flush ends (`streamhouse.flush.bytes`,"
-          + " `streamhouse.flush.interval.ms`).";
+      "a segment ends where a flush ends, `streamhouse.flush.interval.ms` after its first record"
+          + " came, if not before.";
   private static final String NO_COMPACTION = "keys are not compacted yet.";
-  private static final String NO_RETENTION = "nothing is dropped yet, every record is kept.";
 
   static final Setting<List<String>> CLEANUP_POLICY =
       Setting.list(
@@ -164,10 +163,10 @@ public final class TopicConfigs {
               Long.MIN_VALUE,
               ANY,
               "How many bytes a partition keeps with `cleanup.policy=delete`; -1 means no limit."
-                  + " Whole segments go, oldest first.")
+                  + " Whole segments go, oldest first, as long as at least so many bytes stay, as"
+                  + " they are stored.")
           .agentKey("log.retention.bytes")
-          .importance(HIGH)
-          .noEffect(NO_RETENTION);
+          .importance(HIGH);
 
   static final Setting<Long> RETENTION_MS =
       Setting.int64(
@@ -181,13 +180,19 @@ public final class TopicConfigs {
               new AgentKey("log.retention.ms", 1, null),
               new AgentKey("log.retention.minutes", 60_000, null),
               new AgentKey("log.retention.hours", 3_600_000, "168"))
-          .importance(HIGH)
-          .noEffect(NO_RETENTION);
+          .importance(HIGH);
 
   static final Setting<Integer> SEGMENT_BYTES =
-      Setting.int32("segment.bytes", "1073741824", 1 << 20, ANY, "Largest segment.")
-          .agentKey("log.segment.bytes")
-          .noEffect(SEGMENTS_BY_FLUSH);
+      Setting.int32(
+              "segment.bytes",
+              "1073741824",
+              1 << 20,
+              ANY,
+              "Bytes of record batches a segment holds at most, and so about the most that"
+                  + " retention drops at once. A segment also ends where a flush ends"
+                  + " (`streamhouse.flush.bytes`, `streamhouse.flush.interval.ms`), usually"
+                  + " earlier.")
+          .agentKey("log.segment.bytes");
 
   static final Setting<Long> SEGMENT_MS =
       Setting.int64(
@@ -246,7 +251,7 @@ public final class TopicConfigs {
                   ANY,
                   "How long a dropped segment's file stays.")
               .agentKey("log.segment.delete.delay.ms")
-              .noEffect("the sweeper deletes objects once nothing refers to them.")
+              .noEffect("`streamhouse.sweep.grace.ms` says how long an object stays.")
               .importance(LOW),
           Setting.int64(
                   "flush.messages",

@@ -60,6 +60,7 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   // Written under lock; volatile so that readers need none.
   private volatile long logStart;
+  private volatile long storedLogStart;
   private volatile long committedEnd;
   private volatile long highWatermark;
   private volatile long oldestUnflushedNanos;
@@ -156,6 +157,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.time = time;
     this.settings = settings;
     this.logStart = grant.logStart();
+    this.storedLogStart = logStart;
     this.committedEnd = grant.committedEnd();
     this.tail = new Tail(committedEnd);
     for (var batch : replayed) {
@@ -186,6 +188,11 @@ public final class Partition implements Appends, WalAppend.Owner {
     return logStart;
   }
 
+  /// The log start as the metadata store knows it: behind [#logStart] while that is being raised.
+  long storedLogStart() {
+    return storedLogStart;
+  }
+
   /// End of what is in committed segments.
   public long committedEnd() {
     return committedEnd;
@@ -205,6 +212,10 @@ public final class Partition implements Appends, WalAppend.Owner {
     } finally {
       lock.unlock();
     }
+  }
+
+  PartitionSettings settings() {
+    return settings;
   }
 
   public void settings(PartitionSettings changed) {
@@ -592,7 +603,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (unable != null) {
         return CompletableFuture.completedFuture(new TruncateResult.Refused(unable));
       }
-      if (target <= logStart) {
+      if (target <= storedLogStart) {
         return CompletableFuture.completedFuture(new TruncateResult.Truncated(logStart));
       }
       now = target <= committedEnd;
@@ -624,6 +635,7 @@ public final class Partition implements Appends, WalAppend.Owner {
               } else if (!done) {
                 result = new TruncateResult.Refused(notLeader());
               } else {
+                stored(truncation.offset);
                 result = new TruncateResult.Truncated(logStart);
               }
               truncation.future.complete(result);
@@ -639,8 +651,17 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  /// The oldest part of the tail that is durable but not committed: up to `maxBytes`, of one leader
-  /// epoch. Null when there is none. The caller releases it.
+  private void stored(long offset) {
+    lock.lock();
+    try {
+      storedLogStart = Math.max(storedLogStart, offset);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// The oldest part of the tail that is durable but not committed: up to `maxBytes` and what a
+  /// segment may hold, of one leader epoch. Null when there is none. The caller releases it.
   @Nullable FlushSlice unflushed(long maxBytes) {
     List<RecordBatches> batches;
     List<ProducerEntry> known = null;
@@ -650,7 +671,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (closed != null) {
         return null;
       }
-      batches = tail.readOneEpoch(highWatermark, maxBytes);
+      batches = tail.readOneEpoch(highWatermark, Math.min(maxBytes, settings.segmentBytes()));
       boolean due =
           bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
       if (due && committedProducers != null) {

@@ -5,8 +5,8 @@ import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
 import org.jspecify.annotations.Nullable;
 
-/// What a topic's configuration asks of each batch. Immutable; replaced as a whole when the
-/// configuration changes.
+/// What a topic's configuration asks of each batch, and of the log they make. Immutable; replaced
+/// as a whole when the configuration changes.
 ///
 /// @param maxMessageBytes largest batch accepted, as stored
 /// @param logAppendTime stamp batches with the time of their append
@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// @param compression codec id batches are stored with, or [#AS_PRODUCED]
 /// @param compressionLevel for that codec
 /// @param keysRequired the topic is compacted: a record without key could never be
+/// @param segmentBytes of batches that a segment may hold, but for one batch that is larger
+/// @param retention what is dropped from the log's start
 public record PartitionSettings(
     int maxMessageBytes,
     boolean logAppendTime,
@@ -22,14 +24,25 @@ public record PartitionSettings(
     long timestampAfterMaxMillis,
     int compression,
     int compressionLevel,
-    boolean keysRequired) {
+    boolean keysRequired,
+    int segmentBytes,
+    RetentionLimits retention) {
 
   /// `compression.type=producer`: batches stay as they were sent.
   public static final int AS_PRODUCED = -1;
 
   /// Kafka's defaults.
   public static final PartitionSettings DEFAULT =
-      new PartitionSettings(1_048_588, false, Long.MAX_VALUE, 3_600_000, AS_PRODUCED, 0, false);
+      new PartitionSettings(
+          1_048_588,
+          false,
+          Long.MAX_VALUE,
+          3_600_000,
+          AS_PRODUCED,
+          0,
+          false,
+          1 << 30,
+          RetentionLimits.NONE);
 
   boolean recompresses(RecordBatch batch) {
     return compression != AS_PRODUCED && batch.compression() != compression;

@@ -153,11 +153,11 @@ final class AgentConfigTest {
             "num.io.threads", "8",
             "listener.name.external.ssl.keystore.password", "hunter2",
             "zookeeper.connect", "localhost:2181",
-            "log.segment.bytes", "1048576");
+            "log.index.interval.bytes", "4096");
     assertThat(config.withoutEffect())
         .containsExactly(
             "listener.name.external.ssl.keystore.password",
-            "log.segment.bytes",
+            "log.index.interval.bytes",
             "num.io.threads",
             "zookeeper.connect");
     assertThat(config.warnings()).hasSize(2);

@@ -37,7 +37,15 @@ class BackgroundWorkTest {
 
   private static PartitionSettings settings(int codec, boolean keysRequired) {
     return new PartitionSettings(
-        1 << 20, false, Long.MAX_VALUE, Long.MAX_VALUE, codec, 0, keysRequired);
+        1 << 20,
+        false,
+        Long.MAX_VALUE,
+        Long.MAX_VALUE,
+        codec,
+        0,
+        keysRequired,
+        1 << 30,
+        RetentionLimits.NONE);
   }
 
   private static BackgroundWork work(Executor executor) {

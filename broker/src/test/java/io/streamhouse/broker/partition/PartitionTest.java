@@ -329,7 +329,16 @@ class PartitionTest {
   @Test
   void logAppendTimeIsStampedAndReported() {
     partition.settings(
-        new PartitionSettings(1 << 20, true, 1, 1, PartitionSettings.AS_PRODUCED, 0, false));
+        new PartitionSettings(
+            1 << 20,
+            true,
+            1,
+            1,
+            PartitionSettings.AS_PRODUCED,
+            0,
+            false,
+            1 << 30,
+            RetentionLimits.NONE));
     var batch = Batches.plain(5, "a");
     var result = partition.append(batch, Acks.ALL);
     wal.poll();
@@ -340,7 +349,9 @@ class PartitionTest {
 
   @Test
   void batchesBehindOneThatIsRewrittenKeepTheirOrder() {
-    partition.settings(new PartitionSettings(1 << 20, false, 1L << 60, 1L << 60, 3, 0, false));
+    partition.settings(
+        new PartitionSettings(
+            1 << 20, false, 1L << 60, 1L << 60, 3, 0, false, 1 << 30, RetentionLimits.NONE));
     var first = append("a");
     partition.settings(PartitionSettings.DEFAULT);
     var second = append("b");

@@ -5,16 +5,19 @@ import static io.streamhouse.metadata.db.schema.Tables.OBJECTS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.param;
 import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.sum;
 import static org.jooq.impl.DSL.when;
 
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -319,6 +322,20 @@ final class DatabaseManifest implements SegmentManifest {
                 .orderBy(SEGMENTS.MAX_TIMESTAMP.desc(), SEGMENTS.END_OFFSET)
                 .limit(1)
                 .fetchOptional(row -> segment(partition, row)));
+  }
+
+  @Override
+  public long storedBytes(PartitionId partition, long fromOffset) {
+    // The sum of longs is a wider type in PostgreSQL.
+    var bytes = coalesce(sum(SEGMENTS.LENGTH), inline(BigDecimal.ZERO)).cast(SQLDataType.BIGINT);
+    return transactions.read(
+        "storedBytes",
+        tx ->
+            tx.select(bytes)
+                .from(SEGMENTS)
+                .where(of(partition))
+                .and(SEGMENTS.END_OFFSET.gt(fromOffset))
+                .fetchSingle(bytes));
   }
 
   @Override

@@ -159,6 +159,17 @@ final class MemoryManifest implements SegmentManifest {
   }
 
   @Override
+  public long storedBytes(PartitionId partition, long fromOffset) {
+    return state.transaction(
+        "storedBytes",
+        () ->
+            Optional.ofNullable(state.partition(partition)).stream()
+                .flatMap(row -> row.segments.tailMap(fromOffset, false).values().stream())
+                .mapToLong(Segment::length)
+                .sum());
+  }
+
+  @Override
   public List<EpochStart> epochs(PartitionId partition) {
     return state.transaction(
         "epochs",
