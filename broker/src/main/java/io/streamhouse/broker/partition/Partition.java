@@ -40,9 +40,6 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   private static final Logger log = LoggerFactory.getLogger(Partition.class);
 
-  /// Appends that may wait in `ingress`; beyond it they are refused, retriably.
-  private static final int INGRESS_LIMIT = 10_000;
-
   /// A segment gets a full snapshot of producer state at least this often, so that reading the
   /// state back looks at a bounded part of the log.
   private static final long SNAPSHOT_BYTES = 64L << 20;
@@ -88,19 +85,10 @@ public final class Partition implements Appends, WalAppend.Owner {
   private long bytesSinceSnapshot;
   private int segmentsSinceSnapshot;
 
-  private final ArrayDeque<Waiting> ingress = new ArrayDeque<>();
+  private final Ingress ingress;
   private final ArrayDeque<Unacknowledged> unacknowledged = new ArrayDeque<>();
   private final List<Advance> advances = new ArrayList<>();
   private final List<Truncation> truncations = new ArrayList<>();
-
-  /// An append whose batch cannot be taken yet. Owns the batch its stage yields.
-  ///
-  /// @param cost what the budget counts it as while it waits
-  private record Waiting(
-      CompletableFuture<RecordBatches> batches,
-      int cost,
-      Acks acks,
-      CompletableFuture<AppendResult> result) {}
 
   /// An append that is answered once the high watermark reaches `endOffset`.
   private record Unacknowledged(
@@ -153,6 +141,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.ownership = ownership;
     this.wal = wal;
     this.budget = budget;
+    this.ingress = new Ingress(budget);
     this.background = background;
     this.time = time;
     this.settings = settings;
@@ -236,7 +225,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       batches.retain();
       var rewritten =
           background.rewrite(batches, asked, now).whenComplete((_, _) -> batches.release());
-      offer(new Waiting(rewritten, Tail.cost(batches), acks, result), batch);
+      offer(new Ingress.Waiting(rewritten, Tail.cost(batches), acks, result), batch);
       return result;
     }
     if (asked.logAppendTime()) {
@@ -257,32 +246,32 @@ public final class Partition implements Appends, WalAppend.Owner {
     if (!taken) {
       batches.retain();
       offer(
-          new Waiting(CompletableFuture.completedFuture(batches), Tail.cost(batches), acks, result),
+          new Ingress.Waiting(
+              CompletableFuture.completedFuture(batches), Tail.cost(batches), acks, result),
           batch);
     }
     return result;
   }
 
   /// Queues an append behind those that wait already.
-  private void offer(Waiting waiting, RecordBatch batch) {
+  private void offer(Ingress.Waiting waiting, RecordBatch batch) {
     boolean full;
     lock.lock();
     try {
-      full = ingress.size() >= INGRESS_LIMIT || !budget.tryReserve(waiting.cost);
+      full = !ingress.offer(waiting);
       if (full) {
         remember(batch);
-      } else {
-        ingress.addLast(waiting);
       }
     } finally {
       lock.unlock();
     }
     if (full) {
-      var _ = waiting.batches.thenAccept(RecordBatches::release);
-      waiting.result.complete(
-          new AppendResult.Refused(new Failure.Backpressure("too many appends wait")));
+      var _ = waiting.batches().thenAccept(RecordBatches::release);
+      waiting
+          .result()
+          .complete(new AppendResult.Refused(new Failure.Backpressure("too many appends wait")));
     } else {
-      var _ = waiting.batches.whenComplete((_, _) -> drainIngress());
+      var _ = waiting.batches().whenComplete((_, _) -> drainIngress());
     }
   }
 
@@ -292,14 +281,13 @@ public final class Partition implements Appends, WalAppend.Owner {
     boolean load = false;
     lock.lock();
     try {
-      while (!ingress.isEmpty() && ingress.getFirst().batches.isDone()) {
-        var head = ingress.getFirst();
+      for (var head = ingress.ready(); head != null; head = ingress.ready()) {
         RecordBatches batches;
         try {
-          batches = head.batches.join();
+          batches = head.batches().join();
         } catch (CompletionException failed) {
-          budget.release(ingress.removeFirst().cost);
-          settled.complete(head.result, new AppendResult.Refused(failureOf(failed.getCause())));
+          ingress.remove();
+          settled.complete(head.result(), new AppendResult.Refused(failureOf(failed.getCause())));
           continue;
         }
         if (batches.single().hasProducerId() && producers == null && closed == null) {
@@ -307,12 +295,12 @@ public final class Partition implements Appends, WalAppend.Owner {
           loadingProducers = true;
           break;
         }
-        budget.release(ingress.removeFirst().cost);
+        ingress.remove();
         var refused = settings.refuses(batches, time.wallMillis());
         if (refused == null) {
-          take(batches, head.acks, head.result, settled);
+          take(batches, head.acks(), head.result(), settled);
         } else {
-          settled.complete(head.result, new AppendResult.Refused(refused));
+          settled.complete(head.result(), new AppendResult.Refused(refused));
         }
         settled.call(batches::release);
       }
@@ -835,16 +823,15 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Producer state cannot be read back now: whoever waits for it may retry.
   private void refuseIngress(Throwable thrown, Settled settled) {
     log.warn("cannot read producer state back partition={} why={}", id(), thrown.toString());
-    while (!ingress.isEmpty() && ingress.getFirst().batches.isDone()) {
-      var head = ingress.removeFirst();
-      budget.release(head.cost);
-      if (!head.batches.isCompletedExceptionally()) {
-        var batches = head.batches.join();
+    for (var head = ingress.ready(); head != null; head = ingress.ready()) {
+      ingress.remove();
+      if (!head.batches().isCompletedExceptionally()) {
+        var batches = head.batches().join();
         remember(batches.single());
         settled.call(batches::release);
       }
       settled.complete(
-          head.result,
+          head.result(),
           new AppendResult.Refused(
               new Failure.Backpressure("producer state cannot be read: " + thrown)));
     }
