@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,6 +65,9 @@ public final class WriteAheadLog implements AutoCloseable {
   private boolean closed;
   private boolean writerIdle;
   private @Nullable Thread writer;
+
+  /// Held by [#trim], so that there is one at a time. Taken before any other.
+  private final ReentrantLock trimming = new ReentrantLock();
 
   // Confined to the driver of poll(), except that trim and replay run while it is excluded.
   private final ReentrantLock driving = new ReentrantLock();
@@ -435,24 +439,21 @@ public final class WriteAheadLog implements AutoCloseable {
   /// Drops every file whose entries are no longer needed; the newest file only when `all` is asked
   /// for and nothing is queued.
   public void trim(Kept kept, boolean all) throws IOException {
-    driving.lock();
+    trimming.lock();
     try {
-      if (all && current != null && !queued()) {
-        var newest = stored.getLast();
-        if (!newest.needed(kept)) {
-          closeCurrent(current);
-          forget(newest, false);
+      // Files are renamed, deleted and their directory synced while writes go on.
+      var out = takeOut(kept, all);
+      try {
+        while (!out.isEmpty()) {
+          discard(out.getFirst(), !all);
+          out.removeFirst();
         }
-      }
-      var newest = current == null ? null : stored.getLast();
-      for (var file : List.copyOf(stored)) {
-        if (file != newest && !file.needed(kept)) {
-          forget(file, !all);
-        }
+      } finally {
+        putBack(out);
       }
       if (all) {
-        while (!spares.isEmpty()) {
-          files.discard(spares.removeFirst());
+        for (long spare : takeSpares()) {
+          files.discard(spare);
         }
       }
       boolean low = files.usableBytes() < options.reserveBytes();
@@ -462,6 +463,50 @@ public final class WriteAheadLog implements AutoCloseable {
       } finally {
         lock.unlock();
       }
+    } finally {
+      trimming.unlock();
+    }
+  }
+
+  /// Takes the files out of the log that nothing needs.
+  private List<StoredFile> takeOut(Kept kept, boolean all) throws IOException {
+    var out = new ArrayList<StoredFile>();
+    driving.lock();
+    try {
+      var newest = current == null ? null : stored.getLast();
+      for (var file : stored) {
+        if (file != newest && !file.needed(kept)) {
+          out.add(file);
+        }
+      }
+      if (all && current != null && newest != null && !queued() && !newest.needed(kept)) {
+        closeCurrent(current);
+        out.add(newest);
+      }
+      stored.removeAll(out);
+    } finally {
+      driving.unlock();
+    }
+    return out;
+  }
+
+  /// What could not be discarded is in the log as before.
+  private void putBack(List<StoredFile> out) {
+    driving.lock();
+    try {
+      stored.addAll(out);
+      stored.sort(Comparator.comparingLong(file -> file.sequence));
+    } finally {
+      driving.unlock();
+    }
+  }
+
+  private List<Long> takeSpares() {
+    driving.lock();
+    try {
+      var taken = List.copyOf(spares);
+      spares.clear();
+      return taken;
     } finally {
       driving.unlock();
     }
@@ -476,15 +521,29 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
-  private void forget(StoredFile file, boolean recycle) throws IOException {
-    stored.remove(file);
-    if (recycle && file.bytes == options.fileBytes() && spares.size() < SPARE_FILES) {
+  private void discard(StoredFile file, boolean recycle) throws IOException {
+    if (recycle && file.bytes == options.fileBytes() && roomForSpare()) {
       files.retire(file.sequence);
-      spares.addLast(file.sequence);
+      driving.lock();
+      try {
+        spares.addLast(file.sequence);
+      } finally {
+        driving.unlock();
+      }
     } else {
       files.delete(file.sequence);
     }
     account(-file.bytes);
+  }
+
+  /// Only trimming adds spares, so that what is true here stays so.
+  private boolean roomForSpare() {
+    driving.lock();
+    try {
+      return spares.size() < SPARE_FILES;
+    } finally {
+      driving.unlock();
+    }
   }
 
   /// Bytes of all files that are needed and of what is queued.

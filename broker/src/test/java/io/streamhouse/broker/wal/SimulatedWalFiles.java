@@ -23,6 +23,7 @@ public final class SimulatedWalFiles implements WalFiles {
   private long usableBytes = Long.MAX_VALUE;
   private int syncs;
   private Runnable duringSync = () -> {};
+  private Runnable duringRetire = () -> {};
 
   public SimulatedWalFiles(RandomGenerator random) {
     this.random = random;
@@ -76,6 +77,11 @@ public final class SimulatedWalFiles implements WalFiles {
     duringSync = happens;
   }
 
+  /// What happens while the next file is retired.
+  public void duringNextRetire(Runnable happens) {
+    duringRetire = happens;
+  }
+
   public void usableBytes(long bytes) {
     usableBytes = bytes;
   }
@@ -118,6 +124,9 @@ public final class SimulatedWalFiles implements WalFiles {
 
   @Override
   public void retire(long sequence) {
+    var happens = duringRetire;
+    duringRetire = () -> {};
+    happens.run();
     spares.put(sequence, content(sequence));
     files.remove(sequence);
   }

@@ -12,6 +12,7 @@ import io.streamhouse.segment.WalDamaged;
 import io.streamhouse.segment.WalEntry;
 import io.streamhouse.segment.WalFormat;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -392,5 +395,45 @@ class WriteAheadLogTest {
     wal.pollSync();
     assertThat(wal.failure()).contains("simulated sync error");
     assertThat(wal.append(append(1, "value"))).isInstanceOf(WriteAheadLog.Refusal.Broken.class);
+  }
+
+  @Test
+  void writesAreAcknowledgedWhileFilesAreTrimmed() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    long offset = 0;
+    while (files.sequences().size() < 2) {
+      wal.append(append(offset++, "value"));
+      wal.poll();
+    }
+    long next = offset;
+    files.duringNextRetire(() -> {
+      wal.append(append(next, "value"));
+      CompletableFuture.runAsync(wal::poll).orTimeout(10, TimeUnit.SECONDS).join();
+      assertThat(written).last().isEqualTo(next);
+    });
+    wal.trim((_, _) -> false, false);
+    assertThat(files.sequences()).hasSize(1);
+    assertThat(written).last().isEqualTo(next);
+  }
+
+  @Test
+  void aFileThatCannotBeDiscardedStaysInTheLog() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    long offset = 0;
+    while (files.sequences().size() < 3) {
+      wal.append(append(offset++, "value"));
+      wal.poll();
+    }
+    long before = wal.sizeInBytes();
+    files.duringNextRetire(() -> {
+      throw new UncheckedIOException(new IOException("simulated rename error"));
+    });
+    assertThatThrownBy(() -> wal.trim((_, _) -> false, false))
+        .hasMessageContaining("simulated rename error");
+    assertThat(wal.sizeInBytes()).isEqualTo(before);
+
+    wal.trim((_, _) -> false, false);
+    assertThat(files.sequences()).hasSize(1);
+    assertThat(wal.sizeInBytes()).isLessThan(before);
   }
 }
