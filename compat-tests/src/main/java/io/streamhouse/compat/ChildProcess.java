@@ -171,6 +171,11 @@ public final class ChildProcess implements AutoCloseable {
     return Figures.of(pid());
   }
 
+  /// The last lines of its output.
+  public synchronized List<String> lastLines() {
+    return List.copyOf(tail);
+  }
+
   /// The last lines of its output, for failure messages.
   public synchronized String tail() {
     return "--- last output of "

@@ -50,11 +50,16 @@ public record Kits(Path kits, Path work, Path root) {
   ///
   /// @param jvm options for the JVM, such as `-Xmx512m`
   public List<String> java(Client client, List<String> jvm, String main, List<String> arguments) {
+    // Short-lived programs on few cores: the cheapest collector.
+    var options = new ArrayList<>(List.of("-XX:+UseSerialGC"));
+    options.addAll(jvm);
+    return plainJava(client, options, main, arguments);
+  }
+
+  /// As [#java], with no options but those given.
+  List<String> plainJava(Client client, List<String> jvm, String main, List<String> arguments) {
     var command = new ArrayList<String>();
     command.add(javaExecutable());
-    // Short-lived programs on few cores: the cheapest collector, and no second compiler to warm up
-    // would cost more than it saves only for the longest of them.
-    command.add("-XX:+UseSerialGC");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.addAll(jvm);
     command.add("-cp");

@@ -21,6 +21,7 @@ public final class OracleKafka implements ServerUnderTest {
   private final Kits kits;
   private final Path data;
   private final Map<String, String> config;
+  private final boolean asShipped;
   private final int port;
   private final int controllerPort;
   private volatile @Nullable ChildProcess process;
@@ -28,6 +29,16 @@ public final class OracleKafka implements ServerUnderTest {
   /// @param data an empty or not yet existing directory, or one this class has used before
   /// @param config broker properties on top of a small default
   public OracleKafka(Kits kits, Path data, Map<String, String> config) {
+    this(kits, data, config, false);
+  }
+
+  /// With the JVM options of Kafka's own start script, where speed and memory count.
+  public static OracleKafka asShipped(Kits kits, Path data, Map<String, String> config) {
+    return new OracleKafka(kits, data, config, true);
+  }
+
+  private OracleKafka(Kits kits, Path data, Map<String, String> config, boolean asShipped) {
+    this.asShipped = asShipped;
     this.kits = kits;
     this.data = data;
     this.config = new LinkedHashMap<>(config);
@@ -45,19 +56,14 @@ public final class OracleKafka implements ServerUnderTest {
     if (isAlive()) {
       throw new IllegalStateException("already running");
     }
-    Path properties = writeProperties();
-    if (!Files.exists(data.resolve("log/meta.properties"))) {
-      format(properties);
-    }
+    prepare();
+    Path properties = data.resolve("server.properties");
     var child =
         ChildProcess.start(
             new ChildProcess.Spec(
                 "oracle",
-                kits.java(
-                    Kits.Client.KAFKA_4_3,
-                    List.of("-Xms256m", "-Xmx512m", logging()),
-                    "kafka.Kafka",
-                    List.of(properties.toString())),
+                kits.plainJava(
+                    Kits.Client.KAFKA_4_3, jvm(), "kafka.Kafka", List.of(properties.toString())),
                 data.resolve("oracle.log")));
     process = child;
     child.awaitLine(child.line(line -> line.contains("Kafka Server started")), START_LIMIT);
@@ -121,6 +127,29 @@ public final class OracleKafka implements ServerUnderTest {
     return process;
   }
 
+  private List<String> jvm() {
+    return asShipped
+        ? List.of(
+            "-Xms1g",
+            "-Xmx1g",
+            "-server",
+            "-XX:+UseG1GC",
+            "-XX:MaxGCPauseMillis=20",
+            "-XX:InitiatingHeapOccupancyPercent=35",
+            "-XX:+ExplicitGCInvokesConcurrent",
+            "-Djava.awt.headless=true",
+            logging())
+        : List.of("-XX:+UseSerialGC", "-Xms256m", "-Xmx512m", logging());
+  }
+
+  /// Prepares the data directory, if it is new, so that [#start] has only to start.
+  public void prepare() {
+    Path properties = writeProperties();
+    if (!Files.exists(data.resolve("log/meta.properties"))) {
+      format(properties);
+    }
+  }
+
   private void format(Path properties) {
     try (var child =
         ChildProcess.start(
@@ -150,7 +179,9 @@ public final class OracleKafka implements ServerUnderTest {
     all.put("controller.quorum.voters", "1@127.0.0.1:" + controllerPort);
     all.put("log.dirs", data.resolve("log").toString());
     all.put("offsets.topic.replication.factor", "1");
-    all.put("offsets.topic.num.partitions", "4");
+    if (!asShipped) {
+      all.put("offsets.topic.num.partitions", "4");
+    }
     all.put("transaction.state.log.replication.factor", "1");
     all.put("transaction.state.log.min.isr", "1");
     all.put("transaction.state.log.num.partitions", "4");

@@ -18,7 +18,7 @@ public final class StreamHouseProcess implements ServerUnderTest {
   private static final Duration STOP_LIMIT = Duration.ofSeconds(90);
   private static final String READY = "listening on ";
 
-  private final Kits kits;
+  private final String launcher;
   private final Path data;
   private final Map<String, String> config;
   private int port;
@@ -27,7 +27,18 @@ public final class StreamHouseProcess implements ServerUnderTest {
   /// @param data an empty or not yet existing directory, or one an agent has used before
   /// @param config settings, as `-o key=value`
   public StreamHouseProcess(Kits kits, Path data, Map<String, String> config) {
-    this.kits = kits;
+    this(
+        data,
+        config,
+        System.getProperty("streamhouse.launcher", kits.root().resolve("bin/streamhouse") + ""),
+        0);
+  }
+
+  /// @param launcher what starts it, perhaps of another build
+  /// @param port where it listens; 0 for any free one
+  public StreamHouseProcess(Path data, Map<String, String> config, String launcher, int port) {
+    this.launcher = launcher;
+    this.port = port;
     this.data = data;
     this.config = new LinkedHashMap<>(config);
   }
@@ -43,8 +54,7 @@ public final class StreamHouseProcess implements ServerUnderTest {
       throw new IllegalStateException("already running");
     }
     var command = new ArrayList<String>();
-    command.add(
-        System.getProperty("streamhouse.launcher", kits.root().resolve("bin/streamhouse") + ""));
+    command.add(launcher);
     command.addAll(List.of("start", "--data", data.toString(), "--port", Integer.toString(port)));
     config.forEach((key, value) -> command.addAll(List.of("-o", key + "=" + value)));
     try {

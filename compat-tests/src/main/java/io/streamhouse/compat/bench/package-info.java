@@ -1,4 +1,4 @@
-/// A small benchmark against Apache Kafka, side by side.
+/// The benchmark `bin/bench`: StreamHouse and Apache Kafka side by side.
 @NullMarked
 package io.streamhouse.compat.bench;
 
