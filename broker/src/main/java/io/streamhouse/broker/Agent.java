@@ -235,18 +235,24 @@ public final class Agent implements AutoCloseable {
       return leadership.reconcile(image);
     });
 
+    var uploading = new WorkerPool("upload", config.flush().uploads(), 1000);
+    started("uploads", uploading);
     var flusher =
         new Flusher(
             leadership::all,
             new FlushOptions(
                 config.flush().bytes(),
                 config.flush().interval(),
-                config.flush().compression() == SegmentCompression.LZ4),
+                config.flush().compression() == SegmentCompression.LZ4,
+                config.flush().uploads(),
+                config.flush().uploadBytes()),
             budget,
             metadata.manifest(),
             store,
             incarnation,
-            () -> new UUID(random.nextLong(), random.nextLong()));
+            () -> new UUID(random.nextLong(), random.nextLong()),
+            uploading,
+            time);
     var flushing = new FlushDriver(flusher, time, this::die);
     requestFlush = flushing::request;
     started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership));

@@ -135,8 +135,15 @@ public record AgentConfig(
   /// @param bytes unflushed that make an object
   /// @param interval the longest an unflushed record waits
   /// @param tailMaxBytes unflushed in memory, at most
+  /// @param uploads objects on their way at once
+  /// @param uploadBytes of records in them together
   public record Flush(
-      long bytes, Duration interval, SegmentCompression compression, long tailMaxBytes) {}
+      long bytes,
+      Duration interval,
+      SegmentCompression compression,
+      long tailMaxBytes,
+      int uploads,
+      long uploadBytes) {}
 
   /// @param retentionCheck how often logs are looked through for what retention drops
   /// @param sweepGrace how long an object stays once nothing refers to it
@@ -252,7 +259,9 @@ public record AgentConfig(
               get(AgentConfigs.FLUSH_BYTES),
               millis(get(AgentConfigs.FLUSH_INTERVAL_MS)),
               get(AgentConfigs.SEGMENT_COMPRESSION),
-              get(AgentConfigs.TAIL_MAX_BYTES));
+              get(AgentConfigs.TAIL_MAX_BYTES),
+              get(AgentConfigs.FLUSH_UPLOADS),
+              get(AgentConfigs.FLUSH_UPLOAD_BYTES));
       if (flush.tailMaxBytes() < 2 * flush.bytes()) {
         contradiction(
             "streamhouse.tail.max.bytes (%d) must be at least twice streamhouse.flush.bytes (%d),"

@@ -405,6 +405,24 @@ public final class AgentConfigs {
               "How long an object stays once nothing refers to it.")
           .why("Readers that looked it up before have long finished, slow ones too.");
 
+  static final Setting<Integer> FLUSH_UPLOADS =
+      Setting.int32(
+              "streamhouse.flush.uploads",
+              "4",
+              1,
+              64,
+              "Objects on their way into the object store at once. They are committed in order.")
+          .why("Enough to hide the latency of a remote store; a local disk is busy with one.");
+
+  static final Setting<Long> FLUSH_UPLOAD_BYTES =
+      Setting.int64(
+              "streamhouse.flush.upload.bytes",
+              "67108864",
+              1,
+              ANY,
+              "Records in the objects that are on their way; above it no further one is begun.")
+          .why("Two full objects: what they hold stays in memory until they are committed.");
+
   // Session
 
   static final Setting<Long> SESSION_TIMEOUT_MS =
@@ -464,6 +482,8 @@ public final class AgentConfigs {
           WAL_MAX_BYTES,
           FLUSH_BYTES,
           FLUSH_INTERVAL_MS,
+          FLUSH_UPLOADS,
+          FLUSH_UPLOAD_BYTES,
           SEGMENT_COMPRESSION,
           TAIL_MAX_BYTES,
           RETENTION_CHECK_MS,

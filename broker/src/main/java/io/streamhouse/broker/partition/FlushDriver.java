@@ -6,13 +6,11 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
-/// The thread that pumps a [Flusher]: at once while there is work, after a growing pause while the
-/// stores do not answer.
+/// The thread that pumps a [Flusher]: at once while there is work, else when told of some or when
+/// time may have made some due.
 public final class FlushDriver implements AutoCloseable {
 
   private static final Duration IDLE = Duration.ofMillis(100);
-  private static final Duration FIRST_RETRY = Duration.ofMillis(100);
-  private static final Duration LAST_RETRY = Duration.ofSeconds(10);
 
   private final Flusher flusher;
   private final TimeSource time;
@@ -34,6 +32,7 @@ public final class FlushDriver implements AutoCloseable {
                 onError.accept(thrown);
               }
             });
+    flusher.onWork(() -> LockSupport.unpark(thread));
     thread.start();
   }
 
@@ -44,26 +43,10 @@ public final class FlushDriver implements AutoCloseable {
   }
 
   private void pump() {
-    var retry = FIRST_RETRY;
     while (!stopped) {
-      switch (flusher.step()) {
-        case WORKED -> retry = FIRST_RETRY;
-        case IDLE -> LockSupport.parkNanos(this, IDLE.toNanos());
-        case RETRY -> {
-          pause(retry);
-          var doubled = retry.multipliedBy(2);
-          retry = doubled.compareTo(LAST_RETRY) < 0 ? doubled : LAST_RETRY;
-        }
+      if (flusher.step() != Progress.WORKED) {
+        LockSupport.parkNanos(this, flusher.pauseNanos(IDLE.toNanos()));
       }
-    }
-  }
-
-  /// Waits the whole time whatever is requested meanwhile: those who ask do so because the stores
-  /// do not answer.
-  private void pause(Duration duration) {
-    long until = time.nanos() + duration.toNanos();
-    for (long left = duration.toNanos(); left > 0 && !stopped; left = until - time.nanos()) {
-      LockSupport.parkNanos(this, left);
     }
   }
 
@@ -72,15 +55,17 @@ public final class FlushDriver implements AutoCloseable {
   /// @return whether everything durable is flushed
   public boolean finish(Duration limit) {
     close();
+    var caller = Thread.currentThread();
+    flusher.onWork(() -> LockSupport.unpark(caller));
     long deadline = time.nanos() + limit.toNanos();
     while (time.nanos() < deadline) {
       flusher.request();
-      var progress = flusher.step();
-      if (progress == Progress.IDLE) {
-        return true;
-      }
-      if (progress == Progress.RETRY) {
-        LockSupport.parkNanos(this, FIRST_RETRY.toNanos());
+      switch (flusher.step()) {
+        case WORKED -> {}
+        case WAITING -> LockSupport.parkNanos(this, flusher.pauseNanos(IDLE.toNanos()));
+        case IDLE -> {
+          return true;
+        }
       }
     }
     return false;

@@ -33,7 +33,7 @@ record FlushObject(
 
   /// Builds the object.
   ///
-  /// @param slices at least one; owned by the object from here on
+  /// @param slices at least one; its content shares memory with their batches
   /// @param compressor null stores blocks as their producers sent them
   static FlushObject of(UUID id, List<FlushSlice> slices, @Nullable BlockCompressor compressor) {
     var ordered = new ArrayList<>(slices);
@@ -97,9 +97,5 @@ record FlushObject(
         }
       }
     }
-  }
-
-  void release() {
-    slices.forEach(FlushSlice::release);
   }
 }

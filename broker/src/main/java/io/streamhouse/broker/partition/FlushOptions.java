@@ -7,11 +7,15 @@ import java.time.Duration;
 /// @param bytes of unflushed batches that start a flush, and about the largest object made
 /// @param interval after which the oldest unflushed batch starts one
 /// @param compress blocks the producers left uncompressed are stored LZ4-compressed where it pays
-public record FlushOptions(long bytes, Duration interval, boolean compress) {
+/// @param uploads objects on their way at once
+/// @param uploadBytes of batches in them together; one object is always allowed
+public record FlushOptions(
+    long bytes, Duration interval, boolean compress, int uploads, long uploadBytes) {
 
   public FlushOptions {
-    if (bytes < 1) {
-      throw new IllegalArgumentException("flush of " + bytes + " bytes");
+    if (bytes < 1 || uploads < 1 || uploadBytes < 1) {
+      throw new IllegalArgumentException(
+          "flush of %d bytes, %d uploads of %d bytes".formatted(bytes, uploads, uploadBytes));
     }
   }
 }

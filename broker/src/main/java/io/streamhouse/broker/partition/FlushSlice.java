@@ -25,6 +25,11 @@ record FlushSlice(
     return bytes;
   }
 
+  /// Memory its batches take.
+  long cost() {
+    return sizeInBytes() + (long) batches.size() * Tail.BATCH_OVERHEAD_BYTES;
+  }
+
   void release() {
     batches.forEach(RecordBatches::release);
   }

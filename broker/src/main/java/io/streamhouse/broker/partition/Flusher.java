@@ -1,33 +1,39 @@
 package io.streamhouse.broker.partition;
 
+import io.streamhouse.broker.partition.Flight.Step;
 import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.ObjectStore;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.CommitResult;
-import io.streamhouse.segment.BlockCompressor;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Moves durable tails into the object store: one object at a time, one segment per partition in
-/// it.
+/// Moves tails into the object store: several objects on their way at once, one segment per
+/// partition in each.
 ///
-/// ```
-/// idle → register → upload → commit → idle
-/// ```
+/// Objects are committed in the order they were begun, except that one whose upload does not get on
+/// holds up only those that continue one of its partitions. What an object holds stays in the tails
+/// until it is committed.
 ///
-/// Has no thread: a driver calls [#step], which blocks for one call to the object store or the
-/// metadata store. A step that failed is taken again, unchanged; each is safe to repeat, so an
-/// unknown outcome becomes known by asking again. Confined to its driver, but for [#request].
+/// Has no thread. A driver calls [#step], which blocks at most for one commit; building,
+/// registering and uploading are handed to an executor, one step at a time. Confined to its driver,
+/// but for [#request] and the counters.
 public final class Flusher {
 
   private static final Logger log = LoggerFactory.getLogger(Flusher.class);
@@ -39,32 +45,34 @@ public final class Flusher {
   private final ObjectStore store;
   private final UUID incarnation;
   private final Supplier<UUID> ids;
+  private final Executor executor;
+  private final TimeSource time;
+  private final Compressors compressors;
 
-  private final @Nullable BlockCompressor compressor;
-  private State state = State.IDLE;
-  private @Nullable FlushObject object;
+  /// Oldest first.
+  private final List<Flight> flights = new ArrayList<>();
+
+  private long flightBytes;
+  private final LongAdder committed = new LongAdder();
+  private final LongAdder failures = new LongAdder();
+  private volatile int flying;
   private volatile boolean requested;
-
-  private enum State {
-    IDLE,
-    REGISTER,
-    UPLOAD,
-    COMMIT
-  }
+  private volatile Runnable listener = () -> {};
 
   /// What one step did.
   public enum Progress {
-    /// Nothing is due.
-    IDLE,
-    /// One step of a flush was taken; the next can follow at once.
+    /// Something; the next step can follow at once.
     WORKED,
-    /// The object store or the metadata store did not answer; try again after a pause.
-    RETRY
+    /// Nothing, but objects are on their way or wait for the stores to answer again.
+    WAITING,
+    /// Nothing is due and nothing is on its way.
+    IDLE
   }
 
   /// @param partitions those led here, as of each call
   /// @param budget what all of them hold unflushed
   /// @param ids new object ids
+  /// @param executor for what blocks; at most [FlushOptions#uploads] tasks at once
   public Flusher(
       Supplier<Collection<Partition>> partitions,
       FlushOptions options,
@@ -72,7 +80,9 @@ public final class Flusher {
       SegmentManifest manifest,
       ObjectStore store,
       UUID incarnation,
-      Supplier<UUID> ids) {
+      Supplier<UUID> ids,
+      Executor executor,
+      TimeSource time) {
     this.partitions = partitions;
     this.options = options;
     this.budget = budget;
@@ -80,60 +90,140 @@ public final class Flusher {
     this.store = store;
     this.incarnation = incarnation;
     this.ids = ids;
-    this.compressor = options.compress() ? new BlockCompressor() : null;
+    this.executor = executor;
+    this.time = time;
+    this.compressors = new Compressors(options.compress());
   }
 
-  /// Has the next [#step] begin a flush whatever is unflushed; from any thread.
+  /// Has a flush begin as soon as one may, whatever is unflushed; from any thread.
   public void request() {
     requested = true;
   }
 
-  /// Takes the next step of the flush under way, or begins one if it is due.
+  /// Tells who is to be called, on any thread, when [#step] may have something to do.
+  void onWork(Runnable listens) {
+    listener = listens;
+  }
+
+  /// Objects committed so far.
+  public long committed() {
+    return committed.sum();
+  }
+
+  /// Steps that failed and were or will be taken again.
+  public long failures() {
+    return failures.sum();
+  }
+
+  /// Objects on their way now.
+  public int flying() {
+    return flying;
+  }
+
+  /// Commits one object, or takes up one whose pause is over, or begins one if that is due.
   public Progress step() {
-    try {
-      switch (state) {
-        case IDLE -> {
-          return begin();
+    long now = time.nanos();
+    var blocked = new HashSet<PartitionId>();
+    for (var flight : flights) {
+      if (flight.error() != null) {
+        throw new IllegalStateException("flush failed at step=" + flight.step(), flight.error());
+      }
+      if (flight.ready(now)) {
+        if (flight.step() != Step.COMMIT) {
+          submit(flight);
+          return Progress.WORKED;
         }
-        case REGISTER -> {
-          manifest.registerObject(incarnation, current().id(), current().key());
-          state = State.UPLOAD;
-        }
-        case UPLOAD -> {
-          current().upload(store);
-          state = State.COMMIT;
-        }
-        case COMMIT -> {
-          apply(current(), manifest.commit(current().id(), current().segments()));
-          current().release();
-          object = null;
-          state = State.IDLE;
+        if (flight.partitions().stream().noneMatch(blocked::contains)) {
+          return commit(flight);
         }
       }
+      blocked.addAll(flight.partitions());
+    }
+    if (begin()) {
       return Progress.WORKED;
+    }
+    return flights.isEmpty() ? Progress.IDLE : Progress.WAITING;
+  }
+
+  /// How long nothing will be due by itself, at most `limit`.
+  long pauseNanos(long limit) {
+    long pause = limit;
+    long now = time.nanos();
+    for (var flight : flights) {
+      if (!flight.working()) {
+        pause = Math.min(pause, flight.notBeforeNanos() - now);
+      }
+    }
+    return Math.max(pause, 1_000_000);
+  }
+
+  private void submit(Flight flight) {
+    flight.started();
+    try {
+      executor.execute(() -> work(flight));
+    } catch (RejectedExecutionException busy) {
+      flight.failed(time.nanos());
+      flight.ended();
+    }
+  }
+
+  private void work(Flight flight) {
+    boolean more = false;
+    try {
+      more = flight.work(compressors, manifest, store, incarnation);
     } catch (IOException | MetadataUnavailable failed) {
-      log.warn("flush waits at step={} why={}", state, failed.toString());
-      return Progress.RETRY;
+      retryLater(flight, failed);
+    } catch (Throwable thrown) {
+      flight.broke(thrown);
     }
+    if (more) {
+      try {
+        executor.execute(() -> work(flight));
+        return;
+      } catch (RejectedExecutionException busy) {
+        flight.failed(time.nanos());
+      }
+    }
+    flight.ended();
+    listener.run();
   }
 
-  private FlushObject current() {
-    if (object == null) {
-      throw new IllegalStateException("no object in state " + state);
-    }
-    return object;
+  private void retryLater(Flight flight, Exception failed) {
+    failures.increment();
+    flight.failed(time.nanos());
+    log.warn("flush waits at step={} why={}", flight.step(), failed.toString());
   }
 
-  private Progress begin() {
+  private Progress commit(Flight flight) {
+    var object = flight.object();
+    try {
+      apply(object, manifest.commit(object.id(), object.segments()));
+    } catch (MetadataUnavailable failed) {
+      retryLater(flight, failed);
+      return Progress.WAITING;
+    }
+    flight.release();
+    flights.remove(flight);
+    flightBytes -= flight.cost();
+    flying = flights.size();
+    committed.increment();
+    return Progress.WORKED;
+  }
+
+  private boolean begin() {
+    if (flights.size() >= options.uploads()
+        || (!flights.isEmpty() && flightBytes >= options.uploadBytes())) {
+      return false;
+    }
     boolean asked = requested;
     if (!asked && !due()) {
-      return Progress.IDLE;
+      return false;
     }
     requested = false;
     var slices = new ArrayList<FlushSlice>();
     long room = options.bytes();
     for (var partition : oldestFirst()) {
-      var slice = partition.unflushed(room);
+      var slice = partition.slice(room);
       if (slice != null) {
         slices.add(slice);
         room -= slice.sizeInBytes();
@@ -144,11 +234,14 @@ public final class Flusher {
       }
     }
     if (slices.isEmpty()) {
-      return Progress.IDLE;
+      return false;
     }
-    object = FlushObject.of(ids.get(), slices, compressor);
-    state = State.REGISTER;
-    return Progress.WORKED;
+    var flight = new Flight(ids.get(), slices, time.nanos());
+    flights.add(flight);
+    flightBytes += flight.cost();
+    flying = flights.size();
+    submit(flight);
+    return true;
   }
 
   /// Those with something to flush, the longest waiting first, so that none starves under load.
@@ -156,7 +249,7 @@ public final class Flusher {
     record Waiting(Partition partition, long nanos) {}
     var waiting = new ArrayList<Waiting>();
     for (var partition : partitions.get()) {
-      var nanos = partition.unflushedNanos();
+      var nanos = partition.unslicedNanos();
       if (nanos.isPresent()) {
         waiting.add(new Waiting(partition, nanos.getAsLong()));
       }
@@ -169,11 +262,11 @@ public final class Flusher {
   }
 
   private boolean due() {
-    if (budget.used() >= options.bytes()) {
+    if (budget.used() - flightBytes >= options.bytes()) {
       return true;
     }
     for (var partition : partitions.get()) {
-      if (partition.unflushedNanos().orElse(-1) >= options.interval().toNanos()) {
+      if (partition.unslicedNanos().orElse(-1) >= options.interval().toNanos()) {
         return true;
       }
     }
@@ -184,26 +277,42 @@ public final class Flusher {
     for (int i = 0; i < results.size(); i++) {
       var slice = object.slices().get(i);
       var partition = slice.partition();
-      switch (results.get(i)) {
-        case CommitResult.Committed _ -> partition.committed(slice);
-        case CommitResult.Fenced _ -> {
+      var why = refusal(slice, results.get(i));
+      if (why == null) {
+        partition.committed(slice);
+      } else {
+        partition.close(why);
+      }
+    }
+  }
+
+  /// Why the slice was not committed, or null. What follows one that was refused is refused too,
+  /// which nobody needs to hear.
+  private static @Nullable Failure refusal(FlushSlice slice, CommitResult result) {
+    var partition = slice.partition();
+    return switch (result) {
+      case CommitResult.Committed _ -> null;
+      case CommitResult.Fenced _ -> {
+        if (!partition.closed()) {
           log.warn(
               "commit fenced: the lease is held elsewhere partition={} leaseEpoch={}",
               partition.id(),
               partition.lease().epoch());
-          partition.close(new Failure.NotLeader(OptionalInt.empty()));
         }
-        case CommitResult.TopicGone _ -> partition.close(new Failure.UnknownTopic());
-        case CommitResult.Gap(long committedEnd) -> {
+        yield new Failure.NotLeader(OptionalInt.empty());
+      }
+      case CommitResult.TopicGone _ -> new Failure.UnknownTopic();
+      case CommitResult.Gap(long committedEnd) -> {
+        if (!partition.closed()) {
           log.error(
               "segment does not begin where the committed log ends; the partition closes"
                   + " partition={} baseOffset={} committedEnd={}",
               partition.id(),
               slice.baseOffset(),
               committedEnd);
-          partition.close(new Failure.Storage("segment at a gap"));
         }
+        yield new Failure.Storage("segment at a gap");
       }
-    }
+    };
   }
 }

@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
 /// One partition led here: the order of its records, and how far they are safe.
 ///
 /// ```
-/// logStart ≤ committedEnd ≤ highWatermark ≤ nextOffset
-/// |---- segments ----|------------- tail -------------|
+/// logStart ≤ committedEnd ≤ slicedEnd ≤ highWatermark ≤ nextOffset
+/// |---- segments ----|------------------- tail -------------------|
 /// ```
 ///
 /// Guarded by its own lock, held for check, assign and enqueue only. Starts no thread, blocks on
@@ -60,7 +60,12 @@ public final class Partition implements Appends, WalAppend.Owner {
   private volatile long storedLogStart;
   private volatile long committedEnd;
   private volatile long highWatermark;
+
+  /// End of what is on its way into segments; the flusher alone moves it.
+  private volatile long slicedEnd;
+
   private volatile long oldestUnflushedNanos;
+  private volatile long oldestUnslicedNanos;
 
   // Guarded by lock.
   private final Tail tail;
@@ -76,8 +81,8 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// As of `nextOffset`; null until read back, at the first idempotent append.
   private @Nullable ProducerStates producers;
 
-  /// As of `committedEnd`; null as long as `producers` is.
-  private @Nullable ProducerStates committedProducers;
+  /// As of `slicedEnd`; null as long as `producers` is.
+  private @Nullable ProducerStates slicedProducers;
 
   private final RefusedSequences refusedSequences = new RefusedSequences();
   private boolean loadingProducers;
@@ -156,11 +161,13 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.nextOffset = tail.end();
     this.durableEnd = nextOffset;
     this.highWatermark = nextOffset;
+    this.slicedEnd = committedEnd;
     this.oldestUnflushedNanos = time.nanos();
+    this.oldestUnslicedNanos = oldestUnflushedNanos;
     if (committedEnd == 0) {
       producers = new ProducerStates();
-      committedProducers = new ProducerStates();
-      applyTail(producers);
+      slicedProducers = new ProducerStates();
+      applyTail(producers, Long.MAX_VALUE);
     }
   }
 
@@ -370,10 +377,14 @@ public final class Partition implements Appends, WalAppend.Owner {
           producers.apply(batch, time.wallMillis());
           refusedSequences.accepted(batch);
         }
-        if (tail.batches() == 0) {
-          oldestUnflushedNanos = time.nanos();
+        long now = time.nanos();
+        if (committedEnd == nextOffset) {
+          oldestUnflushedNanos = now;
         }
-        tail.add(kept, time.nanos());
+        if (slicedEnd == nextOffset) {
+          oldestUnslicedNanos = now;
+        }
+        tail.add(kept, now);
         long baseOffset = nextOffset;
         nextOffset = batch.endOffset();
         answer(
@@ -648,9 +659,10 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  /// The oldest part of the tail that is durable but not committed: up to `maxBytes` and what a
-  /// segment may hold, of one leader epoch. Null when there is none. The caller releases it.
-  @Nullable FlushSlice unflushed(long maxBytes) {
+  /// Makes a slice of the oldest part of the tail that is durable and in no slice yet: up to
+  /// `maxBytes` and what a segment may hold, of one leader epoch. Null when there is none. The
+  /// caller releases it, and commits slices in the order they were made.
+  @Nullable FlushSlice slice(long maxBytes) {
     List<RecordBatches> batches;
     List<ProducerEntry> known = null;
     boolean load = false;
@@ -659,31 +671,38 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (closed != null) {
         return null;
       }
-      batches = tail.readOneEpoch(highWatermark, Math.min(maxBytes, settings.segmentBytes()));
+      long limit = Math.min(maxBytes, settings.segmentBytes());
+      batches = tail.readOneEpoch(slicedEnd, highWatermark, limit);
+      if (batches.isEmpty()) {
+        return null;
+      }
       boolean due =
           bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
-      if (due && committedProducers != null) {
-        known = committedProducers.all();
-      } else if (due && !loadingProducers) {
+      if (due && slicedProducers != null) {
+        known = slicedProducers.all();
+        bytesSinceSnapshot = 0;
+        segmentsSinceSnapshot = 0;
+      } else {
+        batches.forEach(batch -> bytesSinceSnapshot += batch.sizeInBytes());
+        segmentsSinceSnapshot++;
         // Nobody has needed producer state yet, but without a snapshot now and then, whoever does
         // would have to look through the whole log.
-        loadingProducers = true;
-        load = true;
+        load = due && !loadingProducers;
+        loadingProducers |= load;
       }
+      slicedEnd = batches.getLast().single().endOffset();
+      oldestUnslicedNanos = tail.addedNanos(slicedEnd, oldestUnslicedNanos);
     } finally {
       lock.unlock();
     }
     if (load) {
       loadProducers();
     }
-    if (batches.isEmpty()) {
-      return null;
-    }
-    // Only the flusher changes what is committed, so this may be worked out without the lock.
     var changed = new ProducerStates();
     for (var batch : batches) {
       changed.apply(batch.single(), time.wallMillis());
     }
+    noteSliced(changed.all());
     if (known != null) {
       changed.merge(known);
     }
@@ -697,6 +716,17 @@ public final class Partition implements Appends, WalAppend.Owner {
         known != null);
   }
 
+  private void noteSliced(List<ProducerEntry> changed) {
+    lock.lock();
+    try {
+      if (slicedProducers != null) {
+        slicedProducers.merge(changed);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Whether segments hold everything ever queued here; final once the partition is closed.
   boolean flushedToItsEnd() {
     lock.lock();
@@ -707,11 +737,27 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  /// How long the oldest unflushed batch has waited; empty when there is none.
+  /// How long the oldest batch has waited that is not committed; empty when there is none.
   public OptionalLong unflushedNanos() {
     return highWatermark > committedEnd
         ? OptionalLong.of(time.nanos() - oldestUnflushedNanos)
         : OptionalLong.empty();
+  }
+
+  /// How long the oldest batch has waited that is in no slice; empty when there is none.
+  OptionalLong unslicedNanos() {
+    return highWatermark > slicedEnd
+        ? OptionalLong.of(time.nanos() - oldestUnslicedNanos)
+        : OptionalLong.empty();
+  }
+
+  boolean closed() {
+    lock.lock();
+    try {
+      return closed != null;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /// Drops what `slice` covers from the tail: it is in a committed segment now.
@@ -721,16 +767,10 @@ public final class Partition implements Appends, WalAppend.Owner {
     try {
       committedEnd = slice.endOffset();
       budget.release(tail.dropBelow(committedEnd));
-      if (tail.batches() > 0) {
-        oldestUnflushedNanos = tail.oldestNanos();
-      }
+      oldestUnflushedNanos = tail.addedNanos(committedEnd, oldestUnflushedNanos);
       if (loadingProducers) {
         committedWhileLoading.addAll(slice.producers());
-      } else if (committedProducers != null) {
-        committedProducers.merge(slice.producers());
       }
-      bytesSinceSnapshot = slice.snapshot() ? 0 : bytesSinceSnapshot + slice.sizeInBytes();
-      segmentsSinceSnapshot = slice.snapshot() ? 0 : segmentsSinceSnapshot + 1;
       truncations.removeIf(
           truncation -> truncation.offset <= committedEnd && ready.add(truncation));
     } finally {
@@ -748,9 +788,9 @@ public final class Partition implements Appends, WalAppend.Owner {
       advance(settled);
       refusedSequences.expire(time.nanos());
       long expired = time.wallMillis() - producerExpiration.toMillis();
-      if (producers != null && committedProducers != null && tail.batches() == 0) {
+      if (producers != null && slicedProducers != null && committedEnd == nextOffset) {
         producers.removeIf(entry -> entry.lastTimestamp() < expired);
-        committedProducers.removeIf(entry -> entry.lastTimestamp() < expired);
+        slicedProducers.removeIf(entry -> entry.lastTimestamp() < expired);
       }
     } finally {
       lock.unlock();
@@ -805,8 +845,9 @@ public final class Partition implements Appends, WalAppend.Owner {
                   committed.merge(committedWhileLoading);
                   var current = new ProducerStates();
                   current.merge(committed.all());
-                  applyTail(current);
-                  committedProducers = committed;
+                  applyTail(current, Long.MAX_VALUE);
+                  applyTail(committed, slicedEnd);
+                  slicedProducers = committed;
                   producers = current;
                 } else {
                   refuseIngress(thrown, settled);
@@ -837,10 +878,12 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  private void applyTail(ProducerStates states) {
+  private void applyTail(ProducerStates states, long endLimit) {
     for (int i = 0; i < tail.batches(); i++) {
       RecordBatch header = tail.header(i);
-      states.apply(header, time.wallMillis());
+      if (header.endOffset() <= endLimit) {
+        states.apply(header, time.wallMillis());
+      }
     }
   }
 

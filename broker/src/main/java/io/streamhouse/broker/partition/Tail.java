@@ -49,7 +49,7 @@ final class Tail {
 
   /// Adds a stamped batch and takes a reference to it.
   ///
-  /// @param nowNanos when, for [#oldestNanos]
+  /// @param nowNanos when, for [#addedNanos]
   void add(RecordBatches batch, long nowNanos) {
     var header = batch.single();
     if (header.baseOffset() != end()) {
@@ -82,11 +82,11 @@ final class Tail {
     return found;
   }
 
-  /// As [#read] from the start, but stopping where the leader epoch changes.
-  List<RecordBatches> readOneEpoch(long endLimit, long maxBytes) {
+  /// As [#read], but stopping where the leader epoch changes.
+  List<RecordBatches> readOneEpoch(long offset, long endLimit, long maxBytes) {
     var found = new ArrayList<RecordBatches>();
     long taken = 0;
-    for (int i = 0; i < size && ends[at(i)] <= endLimit; i++) {
+    for (int i = indexOf(offset); i < size && ends[at(i)] <= endLimit; i++) {
       var batch = get(i);
       taken += batch.sizeInBytes();
       if (!found.isEmpty()
@@ -99,9 +99,10 @@ final class Tail {
     return found;
   }
 
-  /// When the oldest batch was added; there is one.
-  long oldestNanos() {
-    return nanos[first];
+  /// When the batch that holds `offset` was added; `otherwise` when none does.
+  long addedNanos(long offset, long otherwise) {
+    int i = indexOf(offset);
+    return i < size ? nanos[at(i)] : otherwise;
   }
 
   /// The header of the batch at index `i`, oldest first.

@@ -270,7 +270,7 @@ class PartitionTest {
     var old = NOW - Duration.ofDays(30).toMillis();
     var first = partition.append(Batches.idempotent(77, 0, 0, old, "a"), Acks.ALL);
     wal.poll();
-    var slice = partition.unflushed(1 << 20);
+    var slice = partition.slice(1 << 20);
     assertThat(slice).isNotNull();
     partition.committed(slice);
     partition.tick(Duration.ofDays(1));
@@ -405,7 +405,7 @@ class PartitionTest {
     for (int i = 0; i < 34; i++) {
       append("v" + i);
       wal.poll();
-      slice = partition.unflushed(1 << 20);
+      slice = partition.slice(1 << 20);
       assertThat(slice).isNotNull();
       partition.committed(slice);
       slice.release();
@@ -447,7 +447,7 @@ class PartitionTest {
     append("c");
     wal.poll();
 
-    var slice = partition.unflushed(1 << 20);
+    var slice = partition.slice(1 << 20);
     assertThat(slice).isNotNull();
     assertThat(slice.leaderEpoch()).isEqualTo(3);
     assertThat(slice.endOffset()).isEqualTo(2);
@@ -456,7 +456,7 @@ class PartitionTest {
 
     assertThat(partition.committedEnd()).isEqualTo(2);
     assertThat(partition.readTail(0, 3, 1 << 20)).isNull();
-    var rest = partition.unflushed(1 << 20);
+    var rest = partition.slice(1 << 20);
     assertThat(rest).isNotNull();
     assertThat(rest.baseOffset()).isEqualTo(2);
     assertThat(rest.leaderEpoch()).isEqualTo(4);
@@ -465,9 +465,9 @@ class PartitionTest {
   @Test
   void nothingUnacknowledgedIsFlushed() {
     append("a");
-    assertThat(partition.unflushed(1 << 20)).isNull();
+    assertThat(partition.slice(1 << 20)).isNull();
     wal.poll();
-    assertThat(partition.unflushed(1 << 20)).isNotNull();
+    assertThat(partition.slice(1 << 20)).isNotNull();
   }
 
   @Test
@@ -507,7 +507,7 @@ class PartitionTest {
     wal.poll();
     var result = partition.deleteRecordsBefore(1);
     assertThat(result).isNotDone();
-    var slice = partition.unflushed(1 << 20);
+    var slice = partition.slice(1 << 20);
     assertThat(slice).isNotNull();
     partition.committed(slice);
     assertThat(result.join()).isEqualTo(new Appends.TruncateResult.Truncated(1));

@@ -281,7 +281,7 @@ class RetentionTest {
             2 * batch,
             RetentionLimits.NONE));
 
-    var slice = requireNonNull(partition.unflushed(1 << 20));
+    var slice = requireNonNull(partition.slice(1 << 20));
 
     assertThat(slice.endOffset()).isEqualTo(2);
     slice.release();

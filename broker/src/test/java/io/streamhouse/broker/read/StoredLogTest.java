@@ -102,12 +102,14 @@ class StoredLogTest {
     flusher =
         new Flusher(
             () -> List.of(partition),
-            new FlushOptions(1 << 20, Duration.ofSeconds(5), false),
+            new FlushOptions(1 << 20, Duration.ofSeconds(5), false, 4, 1 << 20),
             budget,
             metadata.manifest(),
             store,
             INCARNATION,
-            () -> new UUID(random.nextLong(), random.nextLong()));
+            () -> new UUID(random.nextLong(), random.nextLong()),
+            Runnable::run,
+            time);
   }
 
   @AfterEach

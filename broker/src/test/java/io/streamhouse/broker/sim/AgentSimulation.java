@@ -84,6 +84,9 @@ final class AgentSimulation {
     final Recovery recovery;
     final TailBudget budget = new TailBudget(1 << 16);
 
+    /// Steps of uploads that a thread of the agent would take, in any order.
+    final List<Runnable> blocking = new ArrayList<>();
+
     Life() throws IOException, Session.NodeIdInUse {
       var incarnation = id();
       session =
@@ -131,12 +134,19 @@ final class AgentSimulation {
       flusher =
           new Flusher(
               leadership::all,
-              new FlushOptions(1 << 11, Duration.ofSeconds(5), random.nextBoolean()),
+              new FlushOptions(
+                  1 << 11,
+                  Duration.ofSeconds(5),
+                  random.nextBoolean(),
+                  1 + random.nextInt(4),
+                  1 << 12),
               budget,
               metadata.manifest(),
               flaky,
               incarnation,
-              AgentSimulation.this::id);
+              AgentSimulation.this::id,
+              blocking::add,
+              time);
       requested[0] = flusher::request;
     }
 
@@ -295,7 +305,8 @@ final class AgentSimulation {
       case 0, 1, 2, 3, 4, 5, 6 -> producers.get(random.nextInt(PRODUCERS)).send();
       case 7, 8, 9, 10 -> current.wal.poll();
       case 11 -> current.wal.pollSync();
-      case 12, 13, 14, 15 -> flushStep(current);
+      case 12, 13, 14 -> flushStep(current);
+      case 15 -> upload(current);
       case 16 -> time.pass(Duration.ofMillis(random.nextInt(4000)));
       case 17 -> renew(current);
       case 18 -> current.wal.trim(current.recovery.kept(current.leadership), random.nextBoolean());
@@ -323,6 +334,15 @@ final class AgentSimulation {
       current.flusher.request();
     }
     current.flusher.step();
+    if (random.nextBoolean()) {
+      upload(current);
+    }
+  }
+
+  private void upload(Life current) {
+    if (!current.blocking.isEmpty()) {
+      current.blocking.remove(random.nextInt(current.blocking.size())).run();
+    }
   }
 
   private void renew(Life current) {
@@ -389,9 +409,11 @@ final class AgentSimulation {
       while (current.wal.poll()) {}
       producers.forEach(Producer::settle);
       current.flusher.request();
-      for (int s = 0; s < 8; s++) {
+      for (int s = 0; s < 16; s++) {
         current.flusher.step();
+        upload(current);
       }
+      time.pass(Duration.ofMillis(200));
       current.wal.trim(current.recovery.kept(current.leadership), true);
       boolean flushed =
           current.leadership.all().stream()

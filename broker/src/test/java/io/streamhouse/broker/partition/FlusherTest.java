@@ -1,0 +1,276 @@
+package io.streamhouse.broker.partition;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.partition.Flusher.Progress;
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.broker.storage.FaultyStore;
+import io.streamhouse.broker.storage.FaultyStore.Faults;
+import io.streamhouse.broker.storage.InMemoryStore;
+import io.streamhouse.broker.wal.SimulatedWalFiles;
+import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WalOptions.Fsync;
+import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.memory.InMemoryMetadata;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class FlusherTest {
+
+  private static final UUID WAL_ID = new UUID(7, 7);
+  private static final UUID INCARNATION = new UUID(8, 8);
+  private static final long NOW = 1_700_000_000_000L;
+
+  private final SimulatedTime time = new SimulatedTime();
+  private final Random random = new Random(5);
+  private final TailBudget budget = new TailBudget(1 << 20);
+  private final InMemoryStore objects = new InMemoryStore();
+  private final FaultyStore store = new FaultyStore(objects, random, _ -> {});
+  private final ArrayDeque<Runnable> uploads = new ArrayDeque<>();
+  private final List<Partition> partitions = new ArrayList<>();
+  private boolean metadataDown;
+  private InMemoryMetadata metadata;
+  private WriteAheadLog wal;
+  private Flusher flusher;
+
+  @BeforeEach
+  void open() throws IOException {
+    metadata =
+        new InMemoryMetadata(
+            random,
+            new InMemoryMetadata.Faults() {
+              @Override
+              public void before(String transaction) {
+                if (metadataDown) {
+                  throw new MetadataUnavailable("down, in " + transaction, new IOException());
+                }
+              }
+
+              @Override
+              public void after(String transaction) {}
+            });
+    wal =
+        WriteAheadLog.open(
+            new SimulatedWalFiles(random),
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
+            time,
+            _ -> {});
+    metadata.topics().create("t", 2, Map.of());
+    metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+    var background =
+        new BackgroundWork(
+            metadata.manifest(),
+            _ -> {
+              throw new IOException("not read here");
+            },
+            Runnable::run,
+            Runnable::run,
+            () -> {});
+    var image = new Image("test", metadata.topics().image());
+    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
+    for (var grant : leases.take(image, _ -> false)) {
+      partitions.add(
+          new Partition(
+              grant,
+              List.of(),
+              PartitionSettings.DEFAULT,
+              () -> true,
+              wal,
+              budget,
+              background,
+              time));
+    }
+    flusher =
+        new Flusher(
+            () -> partitions,
+            new FlushOptions(1 << 16, Duration.ofSeconds(10), false, 3, 1 << 20),
+            budget,
+            metadata.manifest(),
+            store,
+            INCARNATION,
+            () -> new UUID(random.nextLong(), random.nextLong()),
+            uploads::add,
+            time);
+  }
+
+  private void append(int partition, String value) {
+    var _ = partitions.get(partition).append(Batches.plain(NOW, value), Appends.Acks.ALL);
+    wal.poll();
+  }
+
+  private Progress flush() {
+    flusher.request();
+    return flusher.step();
+  }
+
+  /// Takes the oldest step that waits for a thread, and those that follow it.
+  private void upload() {
+    int others = uploads.size() - 1;
+    uploads.removeFirst().run();
+    while (uploads.size() > others) {
+      uploads.removeLast().run();
+    }
+  }
+
+  private void drain() {
+    for (int i = 0; i < 1000 && flusher.step() != Progress.IDLE; i++) {
+      while (!uploads.isEmpty()) {
+        uploads.removeFirst().run();
+      }
+      time.pass(Duration.ofMillis(100));
+    }
+  }
+
+  @Test
+  void anObjectIsBegunWhileOthersAreOnTheirWay() {
+    append(0, "a");
+    assertThat(flush()).isEqualTo(Progress.WORKED);
+    append(0, "b");
+    assertThat(flush()).isEqualTo(Progress.WORKED);
+
+    assertThat(flusher.flying()).isEqualTo(2);
+    assertThat(partitions.getFirst().committedEnd()).isZero();
+    drain();
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(2);
+    assertThat(flusher.committed()).isEqualTo(2);
+    assertThat(budget.used()).isZero();
+  }
+
+  @Test
+  void noMoreObjectsAreOnTheirWayThanMayBe() {
+    for (int i = 0; i < 5; i++) {
+      append(0, "v" + i);
+      flush();
+    }
+    assertThat(flusher.flying()).isEqualTo(3);
+    drain();
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(5);
+  }
+
+  @Test
+  void anObjectWaitsForTheOneBeforeItOfTheSamePartition() {
+    append(0, "a");
+    flush();
+    append(0, "b");
+    flush();
+    var first = uploads.removeFirst();
+    upload();
+
+    assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+    assertThat(partitions.getFirst().committedEnd()).isZero();
+
+    uploads.add(first);
+    upload();
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(1);
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(2);
+  }
+
+  @Test
+  void anUploadThatFailsHoldsUpOnlyItsOwnPartitions() {
+    append(0, "a");
+    flush();
+    append(1, "b");
+    flush();
+    store.faults(Faults.DOWN);
+    upload();
+    store.faults(Faults.NONE);
+    upload();
+
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(partitions.get(0).committedEnd()).isZero();
+    assertThat(partitions.get(1).committedEnd()).isEqualTo(1);
+    assertThat(flusher.failures()).isEqualTo(1);
+    assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+
+    time.pass(Duration.ofMillis(100));
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    upload();
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(partitions.get(0).committedEnd()).isEqualTo(1);
+  }
+
+  @Test
+  void pausesBetweenAttemptsGrowToTenSeconds() {
+    append(0, "a");
+    store.faults(Faults.DOWN);
+    flush();
+    upload();
+    for (long pause = 100; pause < 30_000; pause *= 2) {
+      long millis = Math.min(pause, 10_000);
+      time.pass(Duration.ofMillis(millis - 1));
+      assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+      time.pass(Duration.ofMillis(1));
+      assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+      upload();
+    }
+  }
+
+  @Test
+  void anUploadWhoseAnswerWasLostIsFoundDone() {
+    append(0, "a");
+    store.faults(new Faults(0, 1, 0, 0, 0, 0));
+    flush();
+    upload();
+    store.faults(Faults.NONE);
+    time.pass(Duration.ofSeconds(1));
+    drain();
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(1);
+    assertThat(objects.list("", "", 10)).hasSize(1);
+  }
+
+  @Test
+  void aCommitThatTheDatabaseDoesNotAnswerIsSentAgain() {
+    append(0, "a");
+    flush();
+    upload();
+    metadataDown = true;
+    assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+    metadataDown = false;
+    time.pass(Duration.ofSeconds(1));
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(partitions.getFirst().committedEnd()).isEqualTo(1);
+  }
+
+  @Test
+  void aFlushThatCannotBeRightEndsTheDriver() {
+    var one = new UUID(1, 1);
+    flusher =
+        new Flusher(
+            () -> partitions,
+            new FlushOptions(1 << 16, Duration.ofSeconds(10), false, 3, 1 << 20),
+            budget,
+            metadata.manifest(),
+            objects,
+            INCARNATION,
+            () -> one,
+            uploads::add,
+            time);
+    append(0, "a");
+    append(1, "a");
+    flush();
+    append(0, "b");
+    append(1, "c");
+    flush();
+    upload();
+    upload();
+    assertThatThrownBy(() -> flusher.step().equals(flusher.step()))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("step=UPLOAD");
+  }
+}
