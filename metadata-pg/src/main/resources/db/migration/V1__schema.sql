@@ -1,5 +1,6 @@
 -- The metadata of one cluster. Logic is in Java; here is only what must never be wrong.
--- Placeholders stand for what SQLite and PostgreSQL call differently: db/dialect/*.properties.
+-- Placeholders stand for what SQLite and PostgreSQL call differently, and for how PostgreSQL is to
+-- keep rows that change all the time: db/dialect/*.properties.
 
 -- Who we are, chosen once.
 CREATE TABLE cluster (
@@ -12,7 +13,7 @@ CREATE TABLE cluster (
 CREATE TABLE counters (
   name VARCHAR(16) NOT NULL PRIMARY KEY,
   counter BIGINT NOT NULL
-);
+) ${hot_few};
 INSERT INTO counters (name, counter) VALUES ('changes', 0), ('sweep', 0);
 
 -- One row per agent session. No clock is compared: renewals rises while the agent lives, and
@@ -24,8 +25,8 @@ CREATE TABLE agents (
   rack VARCHAR(255),
   renewals BIGINT NOT NULL,
   state VARCHAR(4) NOT NULL CHECK (state IN ('live', 'dead')),
-  renewed_at TIMESTAMP NOT NULL
-);
+  renewed_at ${moment} NOT NULL
+) ${hot_few};
 CREATE UNIQUE INDEX agents_live_node ON agents (node_id) WHERE state = 'live';
 CREATE UNIQUE INDEX agents_live_wal ON agents (wal_id) WHERE state = 'live';
 
@@ -85,7 +86,7 @@ CREATE TABLE partitions (
   PRIMARY KEY (topic_id, partition),
   CHECK (0 <= log_start AND log_start <= committed_end),
   CHECK ((tail_wal IS NULL) = (tail_epoch IS NULL))
-) ${by_key};
+) ${by_key_hot};
 CREATE INDEX partitions_incarnation ON partitions (incarnation);
 
 -- Where each leader epoch begins, from its first committed segment on.
@@ -124,7 +125,7 @@ CREATE TABLE objects (
   incarnation ${uuid} NOT NULL,
   state VARCHAR(9) NOT NULL CHECK (state IN ('pending', 'committed', 'abandoned')),
   segments INT NOT NULL CHECK (segments >= 0)
-);
+) ${hot};
 CREATE INDEX objects_pending ON objects (incarnation) WHERE state = 'pending';
 CREATE INDEX objects_abandoned ON objects (sequence) WHERE state = 'abandoned';
 
@@ -133,7 +134,7 @@ CREATE TABLE shard_leases (
   shard INT NOT NULL PRIMARY KEY,
   incarnation ${uuid},
   lease_epoch INT NOT NULL
-);
+) ${hot_few};
 INSERT INTO shard_leases (shard, lease_epoch)
   WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 63)
   SELECT i, -1 FROM n;
@@ -143,7 +144,7 @@ CREATE TABLE groups (
   group_name TEXT NOT NULL PRIMARY KEY,
   shard INT NOT NULL,
   group_state ${bytes}
-);
+) ${hot};
 CREATE INDEX groups_shard ON groups (shard);
 
 CREATE TABLE consumer_offsets (
@@ -155,7 +156,7 @@ CREATE TABLE consumer_offsets (
   metadata TEXT,
   commit_millis BIGINT NOT NULL,
   PRIMARY KEY (group_name, topic_id, partition)
-) ${by_key};
+) ${by_key_hot};
 CREATE INDEX consumer_offsets_topic ON consumer_offsets (topic_id);
 
 -- For people. expires_at assumes the default session length.

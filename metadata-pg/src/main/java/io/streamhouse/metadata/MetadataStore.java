@@ -16,6 +16,11 @@ public interface MetadataStore extends AutoCloseable {
 
   GroupStore groups();
 
+  /// Has `changed` called soon after each change of the catalogue or of leases that another agent
+  /// made, and now and then when nothing changed; until the store is closed. It is called by one
+  /// thread at a time and must not block. A store that only one process uses never calls it.
+  void watch(Runnable changed);
+
   /// The cluster id, chosen when the schema was created: 22 characters, Kafka's base64 of a UUID.
   String clusterId();
 

@@ -13,9 +13,7 @@ import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPIC_CONFIGS;
-import static java.util.Objects.requireNonNull;
 import static org.jooq.impl.DSL.excluded;
-import static org.jooq.impl.DSL.max;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.selectOne;
 
@@ -61,6 +59,7 @@ final class DatabaseCatalog implements TopicCatalog {
         .set(COUNTERS.COUNTER, COUNTERS.COUNTER.plus(1L))
         .where(COUNTERS.NAME.eq("changes"))
         .execute();
+    Dialect.of(tx).notifyOfChange(tx);
   }
 
   @Override
@@ -158,7 +157,8 @@ final class DatabaseCatalog implements TopicCatalog {
             .locked(
                 tx.select(TOPICS.TOPIC_ID, TOPICS.NAME, TOPICS.PARTITIONS)
                     .from(TOPICS)
-                    .where(which))
+                    .where(which),
+                TOPICS)
             .fetchOne();
     if (row == null) {
       return null;
@@ -182,15 +182,17 @@ final class DatabaseCatalog implements TopicCatalog {
             return new CreateTopic.Exists(present);
           }
           var topic = new Topic(RandomIds.next(random), name, partitions, configs);
-          var created =
-              tx.insertInto(TOPICS, TOPICS.TOPIC_ID, TOPICS.NAME, TOPICS.PARTITIONS)
+          while (tx.insertInto(TOPICS, TOPICS.TOPIC_ID, TOPICS.NAME, TOPICS.PARTITIONS)
                   .values(topic.id(), name, partitions)
                   .onConflict(TOPICS.NAME)
                   .doNothing()
-                  .execute();
-          if (created == 0) {
-            // Another transaction was first, after we looked.
-            return new CreateTopic.Exists(requireNonNull(topic(tx, TOPICS.NAME.eq(name))));
+                  .execute()
+              == 0) {
+            // Another transaction was first, after we looked; it may be gone again.
+            present = topic(tx, TOPICS.NAME.eq(name));
+            if (present != null) {
+              return new CreateTopic.Exists(present);
+            }
           }
           insertPartitions(tx, topic, 0);
           setConfigs(tx, topic.id(), configs);
@@ -258,14 +260,21 @@ final class DatabaseCatalog implements TopicCatalog {
   }
 
   /// Partitions begin at the remembered epoch and only rise, so the highest now is the highest
-  /// ever.
-  private static void rememberEpoch(DSLContext tx, Topic topic) {
-    var last = max(PARTITIONS.LEASE_EPOCH);
-    var epoch =
-        tx.select(last)
-            .from(PARTITIONS)
-            .where(PARTITIONS.TOPIC_ID.eq(topic.id()))
-            .fetchSingle(last);
+  /// ever; locked, because a lease that is being taken raises it.
+  private void rememberEpoch(DSLContext tx, Topic topic) {
+    int epoch = NO_EPOCH;
+    for (int one :
+        transactions
+            .dialect()
+            .locked(
+                tx.select(PARTITIONS.LEASE_EPOCH)
+                    .from(PARTITIONS)
+                    .where(PARTITIONS.TOPIC_ID.eq(topic.id()))
+                    .orderBy(PARTITIONS.PARTITION),
+                PARTITIONS)
+            .fetch(PARTITIONS.LEASE_EPOCH)) {
+      epoch = Math.max(epoch, one);
+    }
     tx.insertInto(NAME_EPOCHS, NAME_EPOCHS.NAME, NAME_EPOCHS.LEASE_EPOCH)
         .values(topic.name(), epoch)
         .onConflict(NAME_EPOCHS.NAME)

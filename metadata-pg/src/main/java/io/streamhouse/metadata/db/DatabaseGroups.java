@@ -41,6 +41,7 @@ final class DatabaseGroups implements GroupStore {
     return transactions.read(
         "load",
         tx -> {
+          var dialect = transactions.dialect();
           var offsets = offsets(tx, shard.key());
           return tx.select(GROUPS.GROUP_NAME, GROUPS.GROUP_STATE)
               .from(GROUPS)
@@ -49,14 +50,15 @@ final class DatabaseGroups implements GroupStore {
               .fetch(row -> {
                 byte @Nullable [] state = row.value2();
                 return new StoredGroup(
-                    row.value1(),
+                    dialect.loaded(row.value1()),
                     ByteBuffer.wrap(state == null ? new byte[0] : state).asReadOnlyBuffer(),
                     offsets.getOrDefault(row.value1(), Map.of()));
               });
         });
   }
 
-  private static Map<String, Map<PartitionId, CommittedOffset>> offsets(DSLContext tx, int shard) {
+  /// By the group's name as it is stored.
+  private Map<String, Map<PartitionId, CommittedOffset>> offsets(DSLContext tx, int shard) {
     var byGroup = new HashMap<String, Map<PartitionId, CommittedOffset>>();
     tx.select(
             GROUPS.GROUP_NAME,
@@ -78,7 +80,7 @@ final class DatabaseGroups implements GroupStore {
                     new CommittedOffset(
                         row.value4(),
                         Optional.ofNullable(row.value5()),
-                        row.value6(),
+                        row.value6() == null ? null : transactions.dialect().loaded(row.value6()),
                         row.value7())));
     return byGroup;
   }
@@ -92,7 +94,7 @@ final class DatabaseGroups implements GroupStore {
             .where(DatabaseLeases.holds(shard));
     transactions
         .dialect()
-        .locked(tx.selectOne().from(SHARD_LEASES).where(DatabaseLeases.holds(shard)))
+        .shared(tx.selectOne().from(SHARD_LEASES).where(DatabaseLeases.holds(shard)))
         .fetch();
     return tx.insertInto(GROUPS, GROUPS.GROUP_NAME, GROUPS.SHARD)
             .select(held)
@@ -104,7 +106,8 @@ final class DatabaseGroups implements GroupStore {
   }
 
   @Override
-  public boolean save(Lease<Integer> shard, String group, ByteBuffer state) {
+  public boolean save(Lease<Integer> shard, String name, ByteBuffer state) {
+    var group = transactions.dialect().stored(name);
     var bytes = new byte[state.remaining()];
     state.duplicate().get(bytes);
     return transactions.write(
@@ -123,7 +126,8 @@ final class DatabaseGroups implements GroupStore {
 
   @Override
   public boolean commitOffsets(
-      Lease<Integer> shard, String group, Map<PartitionId, CommittedOffset> offsets) {
+      Lease<Integer> shard, String name, Map<PartitionId, CommittedOffset> offsets) {
+    var group = transactions.dialect().stored(name);
     var sorted = new TreeMap<>(offsets);
     return transactions.write(
         "commitOffsets",
@@ -139,8 +143,7 @@ final class DatabaseGroups implements GroupStore {
         });
   }
 
-  private static void upsert(
-      DSLContext tx, String group, Map<PartitionId, CommittedOffset> offsets) {
+  private void upsert(DSLContext tx, String group, Map<PartitionId, CommittedOffset> offsets) {
     var offset = param("offset", SQLDataType.BIGINT);
     var epoch = param("epoch", SQLDataType.INTEGER);
     var metadata = param("metadata", SQLDataType.CLOB);
@@ -183,7 +186,8 @@ final class DatabaseGroups implements GroupStore {
       values.put("partition", entry.getKey().partition());
       values.put("offset", entry.getValue().offset());
       values.put("epoch", entry.getValue().leaderEpoch().orElse(null));
-      values.put("metadata", entry.getValue().metadata());
+      var text = entry.getValue().metadata();
+      values.put("metadata", text == null ? null : transactions.dialect().stored(text));
       values.put("millis", entry.getValue().commitMillis());
       batch = batch.bind(values);
     }
@@ -202,7 +206,8 @@ final class DatabaseGroups implements GroupStore {
   }
 
   @Override
-  public boolean deleteOffsets(Lease<Integer> shard, String group, List<PartitionId> partitions) {
+  public boolean deleteOffsets(Lease<Integer> shard, String name, List<PartitionId> partitions) {
+    var group = transactions.dialect().stored(name);
     return transactions.write(
         "deleteOffsets",
         tx -> {
@@ -229,7 +234,8 @@ final class DatabaseGroups implements GroupStore {
   }
 
   @Override
-  public boolean deleteGroup(Lease<Integer> shard, String group) {
+  public boolean deleteGroup(Lease<Integer> shard, String name) {
+    var group = transactions.dialect().stored(name);
     return transactions.write(
         "deleteGroup",
         tx -> {

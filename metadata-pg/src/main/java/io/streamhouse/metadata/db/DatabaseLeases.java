@@ -82,10 +82,19 @@ final class DatabaseLeases implements Leases {
 
   @Override
   public Registration register(NewSession session) {
-    return transactions.write("register", tx -> register(tx, session));
+    return transactions.write(
+        "register",
+        tx -> {
+          var registered = register(tx, session);
+          while (registered.isEmpty()) {
+            registered = register(tx, session);
+          }
+          return registered.get();
+        });
   }
 
-  private static Registration register(DSLContext tx, NewSession session) {
+  /// Empty where another session of this node or this WAL was registered since we looked.
+  private static Optional<Registration> register(DSLContext tx, NewSession session) {
     var known =
         tx.select(AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.STATE)
             .from(AGENTS)
@@ -98,7 +107,7 @@ final class DatabaseLeases implements Leases {
         throw new IllegalArgumentException(
             "incarnation " + session.incarnation() + " was used before");
       }
-      return new Registration.Registered(session.incarnation());
+      return Optional.of(new Registration.Registered(session.incarnation()));
     }
     var inUse =
         tx.select(AGENTS.INCARNATION, AGENTS.RENEWALS)
@@ -108,21 +117,26 @@ final class DatabaseLeases implements Leases {
             .and(AGENTS.WAL_ID.ne(session.walId()))
             .fetchOne();
     if (inUse != null) {
-      return new Registration.NodeIdInUse(inUse.value1(), inUse.value2());
+      return Optional.of(new Registration.NodeIdInUse(inUse.value1(), inUse.value2()));
     }
     tx.update(AGENTS)
         .set(AGENTS.STATE, "dead")
         .where(AGENTS.WAL_ID.eq(session.walId()).and(LIVE))
         .execute();
-    tx.insertInto(AGENTS)
-        .set(AGENTS.INCARNATION, session.incarnation())
-        .set(AGENTS.NODE_ID, session.nodeId())
-        .set(AGENTS.WAL_ID, session.walId())
-        .set(AGENTS.RACK, session.rack().orElse(null))
-        .set(AGENTS.RENEWALS, 0L)
-        .set(AGENTS.STATE, "live")
-        .set(AGENTS.RENEWED_AT, currentLocalDateTime())
-        .execute();
+    var inserted =
+        tx.insertInto(AGENTS)
+            .set(AGENTS.INCARNATION, session.incarnation())
+            .set(AGENTS.NODE_ID, session.nodeId())
+            .set(AGENTS.WAL_ID, session.walId())
+            .set(AGENTS.RACK, session.rack().orElse(null))
+            .set(AGENTS.RENEWALS, 0L)
+            .set(AGENTS.STATE, "live")
+            .set(AGENTS.RENEWED_AT, currentLocalDateTime())
+            .onConflictDoNothing()
+            .execute();
+    if (inserted == 0) {
+      return Optional.empty();
+    }
     session
         .listeners()
         .forEach((name, address) ->
@@ -132,12 +146,12 @@ final class DatabaseLeases implements Leases {
                 .set(AGENT_LISTENERS.ADDRESS, address)
                 .execute());
     DatabaseCatalog.raiseChanges(tx);
-    return new Registration.Registered(session.incarnation());
+    return Optional.of(new Registration.Registered(session.incarnation()));
   }
 
   @Override
   public boolean renew(UUID incarnation) {
-    return transactions.write(
+    return transactions.promptly(
         "renew",
         tx ->
             tx.update(AGENTS)
@@ -191,6 +205,15 @@ final class DatabaseLeases implements Leases {
                   .where(AGENTS.INCARNATION.eq(incarnation).and(LIVE))
                   .execute();
           if (ended == 1) {
+            transactions
+                .dialect()
+                .locked(
+                    tx.selectOne()
+                        .from(PARTITIONS)
+                        .where(PARTITIONS.INCARNATION.eq(incarnation))
+                        .orderBy(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION),
+                    PARTITIONS)
+                .fetch();
             tx.update(PARTITIONS)
                 .setNull(PARTITIONS.INCARNATION)
                 .where(PARTITIONS.INCARNATION.eq(incarnation))
@@ -306,34 +329,26 @@ final class DatabaseLeases implements Leases {
     if (!tx.fetchExists(selectOne().where(live(incarnation)))) {
       return new TakeResult.NotFound(partition);
     }
-    if (row.holder != null && !row.holder.equals(incarnation) && row.holderLive) {
-      return new TakeResult.HeldBy(partition, row.holder);
+    Optional<UUID> holder =
+        Optional.ofNullable(row.holder).filter(other -> !other.equals(incarnation));
+    // Asked after the rows were locked, so that it is true of this holder; it may have died since
+    // it refused us.
+    if (holder.isPresent()
+        && (row.tail.isEmpty() || tx.fetchExists(selectOne().where(live(holder.get()))))) {
+      return new TakeResult.HeldBy(partition, holder.get());
     }
-    return new TakeResult.TailElsewhere(
-        partition,
-        row.tail
-            .map(Tail::walId)
-            .orElseThrow(() -> new IllegalStateException(partition + " was free, not taken")));
+    if (row.tail.isPresent()) {
+      return new TakeResult.TailElsewhere(partition, row.tail.get().walId());
+    }
+    throw new IllegalStateException(partition + " was free, not taken");
   }
 
   private record PartitionRow(
-      @Nullable UUID holder,
-      boolean holderLive,
-      int epoch,
-      long logStart,
-      long committedEnd,
-      Optional<Tail> tail) {}
+      @Nullable UUID holder, int epoch, long logStart, long committedEnd, Optional<Tail> tail) {}
 
   /// The rows of claims as they are before the take, which the transaction then holds.
   private Map<PartitionId, PartitionRow> partitions(DSLContext tx, List<Claim> claims) {
     var keys = transactions.dialect().keys(claims.stream().map(Claim::partition).toList());
-    var holderLive =
-        exists(
-            selectOne()
-                .from(AGENTS)
-                .where(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION))
-                .and(LIVE));
-    var live = when(holderLive, 1).otherwise(0);
     var rows = new HashMap<PartitionId, PartitionRow>();
     transactions
         .dialect()
@@ -342,7 +357,6 @@ final class DatabaseLeases implements Leases {
                     PARTITIONS.TOPIC_ID,
                     PARTITIONS.PARTITION,
                     PARTITIONS.INCARNATION,
-                    live,
                     PARTITIONS.LEASE_EPOCH,
                     PARTITIONS.LOG_START,
                     PARTITIONS.COMMITTED_END,
@@ -351,15 +365,16 @@ final class DatabaseLeases implements Leases {
                 .from(keys)
                 .join(PARTITIONS)
                 .on(PARTITIONS.TOPIC_ID.eq(Dialect.keyTopic()))
-                .and(PARTITIONS.PARTITION.eq(Dialect.keyPartition())))
+                .and(PARTITIONS.PARTITION.eq(Dialect.keyPartition()))
+                .orderBy(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION),
+            PARTITIONS)
         .forEach(row -> {
-          @Nullable UUID wal = row.value8();
+          @Nullable UUID wal = row.value7();
           Optional<Tail> tail =
-              wal == null ? Optional.empty() : Optional.of(new Tail(wal, row.value9()));
+              wal == null ? Optional.empty() : Optional.of(new Tail(wal, row.value8()));
           rows.put(
               new PartitionId(row.value1(), row.value2()),
-              new PartitionRow(
-                  row.value3(), row.value4() == 1, row.value5(), row.value6(), row.value7(), tail));
+              new PartitionRow(row.value3(), row.value4(), row.value5(), row.value6(), tail));
         });
     return rows;
   }
@@ -443,6 +458,16 @@ final class DatabaseLeases implements Leases {
     return transactions.write(
         "takeShards",
         tx -> {
+          transactions
+              .dialect()
+              .locked(
+                  tx.selectOne()
+                      .from(SHARD_LEASES)
+                      .where(SHARD_LEASES.SHARD.in(shards))
+                      .orderBy(SHARD_LEASES.SHARD),
+                  SHARD_LEASES)
+              .fetch();
+          // A statement of its own: it sees who has taken what while this one waited.
           tx.update(SHARD_LEASES)
               .set(SHARD_LEASES.INCARNATION, incarnation)
               .set(SHARD_LEASES.LEASE_EPOCH, SHARD_LEASES.LEASE_EPOCH.plus(1))

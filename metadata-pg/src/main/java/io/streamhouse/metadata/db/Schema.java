@@ -3,7 +3,9 @@ package io.streamhouse.metadata.db;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.function.UnaryOperator;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
 
 /// The schema's version, and bringing a database to it.
 final class Schema {
@@ -16,10 +18,24 @@ final class Schema {
 
   /// The version a database has; 0 when it is new.
   ///
+  /// @param database its name, for people
   /// @throws SQLException if the database cannot be read
+  /// @throws IllegalStateException if a newer version of this program has written it
+  static int versionOf(Connection connection, String database) throws SQLException {
+    int version = versionOf(connection);
+    if (version > VERSION) {
+      throw new IllegalStateException(
+          "%s has schema version %d; this program knows versions up to %d"
+              .formatted(database, version, VERSION));
+    }
+    return version;
+  }
+
   static int versionOf(Connection connection) throws SQLException {
     try (ResultSet tables =
-        connection.getMetaData().getTables(null, null, "flyway_schema_history", null)) {
+        connection
+            .getMetaData()
+            .getTables(null, connection.getSchema(), "flyway_schema_history", null)) {
       if (!tables.next()) {
         return 0;
       }
@@ -34,10 +50,12 @@ final class Schema {
   }
 
   /// Runs what is missing.
-  static void migrate(String url, Dialect dialect) {
-    Flyway.configure(Schema.class.getClassLoader())
+  ///
+  /// @param database says which
+  static void migrate(Dialect dialect, UnaryOperator<FluentConfiguration> database) {
+    database
+        .apply(Flyway.configure(Schema.class.getClassLoader()))
         .loggers("slf4j")
-        .dataSource(url, null, null)
         .locations("classpath:db/migration")
         .placeholders(dialect.placeholders())
         .load()

@@ -2,7 +2,6 @@ package io.streamhouse.metadata.db;
 
 import io.streamhouse.metadata.MetadataUnavailable;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -21,6 +20,7 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.sqlite.JDBC;
 import org.sqlite.SQLiteConfig;
 
 /// One connection that writes and a few that read. SQLite has one writer at a time anyway: waiting
@@ -68,7 +68,8 @@ final class SqliteTransactions implements Transactions {
       config.setBusyTimeout((int) PATIENCE.toMillis());
       config.setTransactionMode(
           writer ? SQLiteConfig.TransactionMode.IMMEDIATE : SQLiteConfig.TransactionMode.DEFERRED);
-      var connection = DriverManager.getConnection(url, config.toProperties());
+      // Not through DriverManager, which would load every driver there is.
+      Connection connection = JDBC.createConnection(url, config.toProperties());
       if (!writer) {
         try (var statement = connection.createStatement()) {
           statement.execute("PRAGMA query_only = ON");

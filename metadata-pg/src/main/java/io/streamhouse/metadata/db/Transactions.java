@@ -15,6 +15,11 @@ interface Transactions extends AutoCloseable {
   /// @param name of the transaction, for errors
   <T> T write(String name, Function<DSLContext, T> body);
 
+  /// As [#write], but gives up early: there is a deadline to meet, and another try before it.
+  default <T> T promptly(String name, Function<DSLContext, T> body) {
+    return write(name, body);
+  }
+
   default void run(String name, Consumer<DSLContext> body) {
     write(
         name,

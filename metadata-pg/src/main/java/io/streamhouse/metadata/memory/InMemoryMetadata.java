@@ -70,6 +70,9 @@ public final class InMemoryMetadata implements MetadataStore {
   }
 
   @Override
+  public void watch(Runnable changed) {}
+
+  @Override
   public String clusterId() {
     return clusterId;
   }

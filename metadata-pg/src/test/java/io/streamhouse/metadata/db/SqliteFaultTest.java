@@ -7,6 +7,7 @@ import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.Leases.TakeResult;
+import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.RandomIds;
@@ -42,7 +43,7 @@ class SqliteFaultTest {
   private final UUID incarnation = id();
   private final UUID walId = id();
   private FailingConnections connections;
-  private SqliteMetadata store;
+  private MetadataStore store;
   private UUID topicId;
   private List<Lease<PartitionId>> leases;
   private Lease<Integer> shard;

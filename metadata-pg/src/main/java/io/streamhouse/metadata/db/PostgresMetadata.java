@@ -1,0 +1,70 @@
+package io.streamhouse.metadata.db;
+
+import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.MetadataUnavailable;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import org.flywaydb.core.api.FlywayException;
+
+/// The metadata of a cluster in a PostgreSQL database, which all its agents share. A transaction
+/// that has returned is on the server's disk, and on its synchronous standbys where it has any.
+public final class PostgresMetadata {
+
+  private PostgresMetadata() {}
+
+  /// How a database is reached, and how long is waited for it.
+  ///
+  /// @param url `jdbc:postgresql://…`, without password
+  /// @param user empty: as the URL or the environment say
+  /// @param password empty: as the driver's password file says, or none
+  /// @param connections at most, for transactions; one more listens for changes
+  /// @param connectTimeout for a connection to be made, and for a free one to be had
+  /// @param statementTimeout for one statement, and for a lock
+  public record Options(
+      String url,
+      Optional<String> user,
+      Optional<String> password,
+      int connections,
+      Duration connectTimeout,
+      Duration statementTimeout) {
+
+    /// Without the password, wherever this is printed.
+    @Override
+    public String toString() {
+      return url + user.map(name -> " user " + name).orElse("");
+    }
+  }
+
+  /// Connects, and makes the schema where it is missing or old; agents that start together take
+  /// turns.
+  ///
+  /// @param random where topic ids and the cluster id come from; used by any thread
+  /// @throws MetadataUnavailable if the database cannot be reached, does not take us, is read-only,
+  ///   or does not keep what it commits
+  /// @throws IllegalStateException if a newer version of this program has written it
+  public static MetadataStore open(Options options, RandomGenerator random) {
+    var connections = new PostgresConnections(options);
+    try {
+      if (version(connections, options) < Schema.VERSION) {
+        Schema.migrate(Dialect.POSTGRES, flyway -> flyway.dataSource(connections.forMigrations()));
+      }
+    } catch (SQLException | FlywayException e) {
+      throw new MetadataUnavailable("cannot open " + options + ": " + e.getMessage(), e);
+    }
+    var transactions = new PostgresTransactions(connections, options, random);
+    try {
+      return new DatabaseMetadata(transactions, new PostgresChanges(connections), random);
+    } catch (RuntimeException e) {
+      transactions.close();
+      throw e;
+    }
+  }
+
+  private static int version(PostgresConnections connections, Options options) throws SQLException {
+    try (var connection = connections.getConnection()) {
+      return Schema.versionOf(connection, options.toString());
+    }
+  }
+}
