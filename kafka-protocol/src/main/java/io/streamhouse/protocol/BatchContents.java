@@ -72,6 +72,8 @@ public final class BatchContents {
 
   static RecordBatches recompress(RecordBatches batches, int codec, int level, long limitBytes) {
     var from = batches.single();
+    // Any negative id is no producer, as for Kafka; its builder knows -1 only.
+    boolean idempotent = from.hasProducerId();
     try (var records = new RecordReader(from, limitBytes);
         var builder =
             MemoryRecords.builder(
@@ -81,9 +83,9 @@ public final class BatchContents {
                 TimestampType.CREATE_TIME,
                 from.baseOffset(),
                 from.maxTimestamp(),
-                from.producerId(),
-                from.producerEpoch(),
-                from.baseSequence(),
+                idempotent ? from.producerId() : -1,
+                idempotent ? from.producerEpoch() : (short) -1,
+                idempotent ? from.baseSequence() : -1,
                 from.isTransactional(),
                 from.leaderEpoch())) {
       for (var record = records.next(); record != null; record = records.next()) {

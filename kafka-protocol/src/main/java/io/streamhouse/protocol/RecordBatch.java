@@ -29,9 +29,6 @@ public final class RecordBatch {
   /// Bytes before `partitionLeaderEpoch`: those that `batchLength` does not count.
   public static final int LOG_OVERHEAD_BYTES = 12;
 
-  /// The producer id of a batch without idempotence.
-  static final long NO_PRODUCER_ID = -1;
-
   /// Where every format since magic 0 says which it is.
   static final int MAGIC_POSITION = 16;
 

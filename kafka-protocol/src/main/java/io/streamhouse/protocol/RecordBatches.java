@@ -135,9 +135,8 @@ public final class RecordBatches implements Iterable<RecordBatch> {
   }
 
   /// Whether the header of a producer's batch agrees with itself. As Kafka's log validator, and
-  /// beyond it: no transaction without a producer, which nothing would ever end, no producer id
-  /// that is neither one nor none, and no more uncompressed records than there are bytes for, which
-  /// would burn offsets.
+  /// beyond it: no transaction without a producer, which nothing would ever end, and no more
+  /// uncompressed records than there are bytes for, which would burn offsets.
   private static boolean isConsistent(RecordBatch batch) {
     int count = batch.recordCount();
     long recordBytes = batch.sizeInBytes() - (long) RecordBatch.HEADER_BYTES;
@@ -148,7 +147,7 @@ public final class RecordBatches implements Iterable<RecordBatch> {
         && !batch.isLogAppendTime()
         && (batch.hasProducerId()
             ? batch.producerEpoch() >= 0 && batch.baseSequence() >= 0
-            : batch.producerId() == RecordBatch.NO_PRODUCER_ID && !batch.isTransactional());
+            : !batch.isTransactional());
   }
 
   /// Writes base offset and leader epoch into the single batch; both lie outside its CRC.

@@ -65,6 +65,19 @@ final class BatchContentsTest {
   }
 
   @ParameterizedTest
+  @ValueSource(longs = {-2, Long.MIN_VALUE})
+  void anyNegativeProducerIdIsRecompressedAsNone(long producerId) {
+    var bytes = BatchBytes.of(CompressionType.LZ4, RECORDS);
+    var batches =
+        RecordBatches.of(BatchBytes.sealed(bytes.putLong(BatchBytes.PRODUCER_ID, producerId)));
+    assertThat(batches.defect()).isEmpty();
+    var stored = BatchContents.recompress(batches, 0, 0);
+    assertThat(stored.defect()).isEmpty();
+    assertThat(stored.single().producerId()).isEqualTo(-1);
+    assertThat(told(stored)).hasSize(4);
+  }
+
+  @ParameterizedTest
   @EnumSource(CompressionType.class)
   void lookupByTimeFindsTheFirstRecordAtOrAfter(CompressionType codec) {
     var batches = RecordBatches.of(BatchBytes.of(codec, RECORDS));

@@ -156,13 +156,6 @@ final class DefectTest {
         sealed(idempotent().putInt(BatchBytes.BASE_SEQUENCE, Integer.MIN_VALUE)));
   }
 
-  @ParameterizedTest
-  @ValueSource(longs = {-2, Long.MIN_VALUE})
-  void noProducerIdIsMinusOneAndNothingElse(long producerId) {
-    assertDefect(
-        BatchDefect.INVALID_RECORD, sealed(sound().putLong(BatchBytes.PRODUCER_ID, producerId)));
-  }
-
   @Test
   void transactionNeedsAProducerId() {
     assertDefect(
