@@ -42,6 +42,10 @@ import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
 import io.streamhouse.broker.storage.LocalDirectoryStore;
 import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.sweep.SweepGuard;
+import io.streamhouse.broker.sweep.SweepMetrics;
+import io.streamhouse.broker.sweep.SweepOptions;
+import io.streamhouse.broker.sweep.Sweeper;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
 import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WriteAheadLog;
@@ -279,6 +283,21 @@ public final class Agent implements AutoCloseable {
     RetentionMetrics.register(meters, retention);
     every(housekeeping, TICK, retention::step);
 
+    var sweeping = new ThreadLoop("sweeper", this::die);
+    started("sweeper", sweeping);
+    var sweeps = SweepOptions.of(config.topicLife().sweepGrace());
+    var sweeper =
+        new Sweeper(
+            metadata.manifest(),
+            store,
+            new SweepGuard(metadata.sweeps(), store, random),
+            sweeps,
+            () -> catalog.image().agents().getFirst().nodeId() == config.nodeId(),
+            time);
+    SweepMetrics.register(meters, sweeper);
+    AgentHealth.sweeping(health, sweeper);
+    every(sweeping, sweeps.pause(), sweeper::pass);
+
     var refreshed = catalog.refresh();
     refreshed.join();
     var logs = new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
@@ -328,7 +347,14 @@ public final class Agent implements AutoCloseable {
     parts.push(new Part(name, stop));
   }
 
-  private static MetadataStore metadata(String url, RandomGenerator random) throws IOException {
+  /// The file of a database that is one.
+  static Optional<Path> databaseFile(String url) {
+    return url.startsWith("jdbc:sqlite:")
+        ? Optional.of(Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath())
+        : Optional.empty();
+  }
+
+  static MetadataStore metadata(String url, RandomGenerator random) throws IOException {
     if (!url.startsWith("jdbc:sqlite:")) {
       throw new IOException("streamhouse.metadata.url " + url + " is not supported");
     }

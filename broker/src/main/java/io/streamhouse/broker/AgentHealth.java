@@ -6,6 +6,7 @@ import io.streamhouse.broker.partition.Leadership;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.runtime.Health;
 import io.streamhouse.broker.runtime.HealthCheck;
+import io.streamhouse.broker.sweep.Sweeper;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import java.time.Duration;
 import java.util.Comparator;
@@ -43,6 +44,10 @@ final class AgentHealth {
                 .sorted(Comparator.comparing(AgentHealth::unflushed).reversed())
                 .map(one -> overdue(one, catalog))
                 .toList());
+  }
+
+  static void sweeping(Health health, Sweeper sweeper) {
+    health.add("sweeper", unless(sweeper::whyStopped));
   }
 
   private static String overdue(Partition partition, StoredCatalog catalog) {

@@ -21,6 +21,8 @@ public interface MetadataStore extends AutoCloseable {
   /// thread at a time and must not block. A store that only one process uses never calls it.
   void watch(Runnable changed);
 
+  Sweeps sweeps();
+
   /// The cluster id, chosen when the schema was created: 22 characters, Kafka's base64 of a UUID.
   String clusterId();
 

@@ -1,5 +1,6 @@
 package io.streamhouse.metadata;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -102,11 +103,15 @@ public interface SegmentManifest {
   boolean raiseLogStart(Lease<PartitionId> lease, long logStart);
 
   /// Objects to delete, marked abandoned: pending ones of sessions that are over, and those nothing
-  /// refers to any more; at most `limit`, oldest first, the same ones until they are forgotten.
-  List<DueObject> dueForDeletion(int limit);
+  /// refers to any more; the same ones until they are forgotten.
+  ///
+  /// @param after only those with a higher sequence; below 1 for all
+  /// @param limit at most as many, the lowest sequence first
+  List<DueObject> dueForDeletion(long after, int limit);
 
-  record DueObject(UUID objectId, String key) {}
+  /// @param sequence rises with registration
+  record DueObject(long sequence, UUID objectId, String key) {}
 
-  /// Forgets an abandoned object whose key is deleted; does nothing to any other.
-  void forgetObject(UUID objectId);
+  /// Forgets abandoned objects whose keys are deleted; does nothing to any other. Idempotent.
+  void forgetObjects(Collection<UUID> objectIds);
 }

@@ -2,6 +2,7 @@ package io.streamhouse.metadata;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
@@ -16,6 +17,7 @@ import io.streamhouse.metadata.SegmentManifest.DueObject;
 import io.streamhouse.metadata.SegmentManifest.EpochStart;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.metadata.Sweeps.Sweep;
 import io.streamhouse.metadata.TopicCatalog.AddPartitions;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import java.nio.ByteBuffer;
@@ -318,7 +320,7 @@ public abstract class MetadataStoreContract {
     raises(false, () -> takeResult(other[0], partition(topic[0], 0)));
     raises(false, () -> commit(segment(lease.getFirst(), 0, 5)));
     raises(false, () -> store.manifest().raiseLogStart(lease.getFirst(), 5));
-    raises(false, () -> store.manifest().dueForDeletion(10));
+    raises(false, () -> store.manifest().dueForDeletion(0, 10));
     raises(false, () -> store.leases().renew(agent[0].incarnation));
     raises(false, () -> store.leases().setTails(lease, Optional.empty()));
     raises(false, () -> store.leases().declareDead(other[0].incarnation, 7));
@@ -821,7 +823,7 @@ public abstract class MetadataStoreContract {
     store.manifest().registerObject(agent.incarnation, object, "key");
     assertThat(store.manifest().commit(object, segments)).isEqualTo(expected);
     assertThat(store.manifest().commit(object, segments)).isEqualTo(expected);
-    assertThat(store.manifest().dueForDeletion(10)).isEmpty();
+    assertThat(store.manifest().dueForDeletion(0, 10)).isEmpty();
   }
 
   @Test
@@ -874,7 +876,9 @@ public abstract class MetadataStoreContract {
     var object = id();
     store.manifest().registerObject(agent.incarnation, object, "key");
     declareDead(agent);
-    assertThat(store.manifest().dueForDeletion(10)).containsExactly(new DueObject(object, "key"));
+    assertThat(store.manifest().dueForDeletion(0, 10))
+        .extracting(DueObject::objectId, DueObject::key)
+        .containsExactly(tuple(object, "key"));
     assertThat(store.manifest().commit(object, List.of(segment(lease, 0, 5))))
         .containsExactly(new CommitResult.Fenced());
     assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
@@ -913,7 +917,7 @@ public abstract class MetadataStoreContract {
     assertThat(results).filteredOn(CommitResult.Committed.class::isInstance).hasSize(1);
     assertThat(results).filteredOn(CommitResult.Gap.class::isInstance).hasSize(5);
     assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).hasSize(1);
-    assertThat(store.manifest().dueForDeletion(10)).hasSize(5);
+    assertThat(store.manifest().dueForDeletion(0, 10)).hasSize(5);
   }
 
   // Reading by time
@@ -983,14 +987,16 @@ public abstract class MetadataStoreContract {
     commit(object, segment(a, 0, 5), segment(a, 5, 6), segment(b, 0, 5));
     var manifest = store.manifest();
     manifest.raiseLogStart(a, 6);
-    assertThat(manifest.dueForDeletion(10)).isEmpty();
-    manifest.forgetObject(object);
+    assertThat(manifest.dueForDeletion(0, 10)).isEmpty();
+    manifest.forgetObjects(List.of(object));
     manifest.raiseLogStart(b, 5);
-    var due = new DueObject(object, "key-of-" + object);
-    assertThat(manifest.dueForDeletion(10)).containsExactly(due);
-    assertThat(manifest.dueForDeletion(10)).containsExactly(due);
-    manifest.forgetObject(object);
-    assertThat(manifest.dueForDeletion(10)).isEmpty();
+    var due = manifest.dueForDeletion(0, 10);
+    assertThat(due)
+        .extracting(DueObject::objectId, DueObject::key)
+        .containsExactly(tuple(object, "key-of-" + object));
+    assertThat(manifest.dueForDeletion(0, 10)).isEqualTo(due);
+    manifest.forgetObjects(List.of(object));
+    assertThat(manifest.dueForDeletion(0, 10)).isEmpty();
   }
 
   @Test
@@ -1005,25 +1011,80 @@ public abstract class MetadataStoreContract {
     commit(second, segment(lease, 0, 5));
     var third = id();
     commit(third, segment(lease, 7, 8));
-    assertThat(manifest.dueForDeletion(10)).extracting(DueObject::objectId).containsExactly(third);
+    assertThat(manifest.dueForDeletion(0, 10))
+        .extracting(DueObject::objectId)
+        .containsExactly(third);
     store.topics().delete(topic.id());
-    assertThat(manifest.dueForDeletion(10))
+    assertThat(manifest.dueForDeletion(0, 10))
         .extracting(DueObject::objectId)
         .containsExactly(second, third);
     store.leases().end(agent.incarnation);
-    assertThat(manifest.dueForDeletion(10))
+    assertThat(manifest.dueForDeletion(0, 10))
         .extracting(DueObject::objectId)
         .containsExactly(first, second, third);
-    assertThat(manifest.dueForDeletion(2))
+    assertThat(manifest.dueForDeletion(0, 2))
         .extracting(DueObject::objectId)
         .containsExactly(first, second);
+    long passed = manifest.dueForDeletion(0, 2).getLast().sequence();
+    assertThat(manifest.dueForDeletion(passed, 10))
+        .extracting(DueObject::objectId)
+        .containsExactly(third);
+    manifest.forgetObjects(List.of(first, third, id()));
+    assertThat(manifest.dueForDeletion(0, 10))
+        .extracting(DueObject::objectId)
+        .containsExactly(second);
   }
 
   @Test
   void anObjectOfALiveSessionIsNotDue() {
     var agent = agent(1);
     store.manifest().registerObject(agent.incarnation, id(), "key");
-    assertThat(store.manifest().dueForDeletion(10)).isEmpty();
+    assertThat(store.manifest().dueForDeletion(0, 10)).isEmpty();
+  }
+
+  // Sweeps
+
+  @Test
+  void aSweepBeginsOnlyAfterTheLastOne() {
+    var sweeps = store.sweeps();
+    var first = new Sweep(1, 77);
+    assertThat(sweeps.last()).isEqualTo(new Sweep(0, 0));
+    assertThat(sweeps.begin(new Sweep(0, 0), first)).isTrue();
+    assertThat(sweeps.last()).isEqualTo(first);
+    assertThat(sweeps.begin(new Sweep(0, 0), new Sweep(1, 78))).isFalse();
+    assertThat(sweeps.begin(new Sweep(1, 78), new Sweep(2, 79))).isFalse();
+    assertThat(sweeps.begin(first, new Sweep(1, 80))).isFalse();
+    assertThat(sweeps.last()).isEqualTo(first);
+    assertThat(sweeps.begin(first, new Sweep(2, Long.MIN_VALUE))).isTrue();
+    assertThat(sweeps.last()).isEqualTo(new Sweep(2, Long.MIN_VALUE));
+  }
+
+  @Test
+  void adoptingVoidsEveryLeaseAndRaisesEveryEpoch() {
+    var agent = agent(1);
+    var gone = topic("orders", 1);
+    take(agent, partition(gone, 0));
+    store.topics().delete(gone.id());
+    var topic = topic("events", 1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var shard = store.leases().takeShards(agent.incarnation, List.of(3)).getFirst();
+    commit(segment(lease, 0, 5));
+    var sweeps = store.sweeps();
+    sweeps.begin(sweeps.last(), new Sweep(1, 1));
+
+    raises(true, () -> sweeps.adopt(new Sweep(9, 5)));
+
+    assertThat(sweeps.last()).isEqualTo(new Sweep(9, 5));
+    assertThat(commit(segment(lease, 5, 6))).containsExactly(new CommitResult.Fenced());
+    assertThat(store.groups().save(shard, "g", bytes("s"))).isFalse();
+    assertThat(take(agent, partition(topic, 0)).lease().epoch())
+        .isEqualTo(lease.epoch() + Sweeps.EPOCH_STEP + 1);
+    assertThat(take(agent, partition(topic("orders", 1), 0)).lease().epoch())
+        .isGreaterThan(Sweeps.EPOCH_STEP);
+    assertThat(store.leases().takeShards(agent.incarnation, List.of(3)).getFirst().epoch())
+        .isEqualTo(shard.epoch() + Sweeps.EPOCH_STEP + 1);
+    assertThatThrownBy(() -> sweeps.adopt(new Sweep(9, 6)))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   // Shards and groups

@@ -42,7 +42,8 @@ public final class Streamctl {
         .addSubcommand(new ProduceCommand(in, err))
         .addSubcommand(new ConsumeCommand(out))
         .addSubcommand(new SegmentCommand(writer))
-        .addSubcommand(new WalCommand(writer));
+        .addSubcommand(new WalCommand(writer))
+        .addSubcommand(new MetadataCommand(writer));
     line.setOut(writer).setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
     line.setExecutionExceptionHandler((failure, command, parsed) -> {
       command.getErr().println("streamctl: " + reason(failure));

@@ -94,6 +94,36 @@ public final class DataDirectory implements AutoCloseable {
     }
   }
 
+  /// Takes a directory that an agent has made, whatever its node id.
+  ///
+  /// @return empty if an agent has it open, or if there is none
+  public static Optional<DataDirectory> openIfFree(Path directory) throws DataDirectoryUnusable {
+    var file = directory.resolve(PROPERTIES);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    var properties = new Properties();
+    try (Reader reader = Files.newBufferedReader(file)) {
+      properties.load(reader);
+    } catch (IOException | IllegalArgumentException failure) {
+      throw new DataDirectoryUnusable("cannot read " + file, failure);
+    }
+    int node = new Fields(file, properties).number("node.id");
+    try (var channel =
+        FileChannel.open(
+            directory.resolve(LOCK),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE)) {
+      if (OPEN_HERE.contains(directory.toRealPath()) || channel.tryLock() == null) {
+        return Optional.empty();
+      }
+    } catch (IOException failure) {
+      throw new DataDirectoryUnusable("cannot use data directory " + directory, failure);
+    }
+    return Optional.of(open(directory, node, RandomGenerator.getDefault()));
+  }
+
   public Path root() {
     return root;
   }

@@ -19,6 +19,7 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -436,7 +437,7 @@ final class DatabaseManifest implements SegmentManifest {
   }
 
   @Override
-  public List<DueObject> dueForDeletion(int limit) {
+  public List<DueObject> dueForDeletion(long after, int limit) {
     return transactions.write(
         "dueForDeletion",
         tx -> {
@@ -450,20 +451,27 @@ final class DatabaseManifest implements SegmentManifest {
                           .where(AGENTS.INCARNATION.eq(OBJECTS.INCARNATION))
                           .and(DatabaseLeases.LIVE)))
               .execute();
-          return tx.select(OBJECTS.OBJECT_ID, OBJECTS.OBJECT_KEY)
+          return tx.select(OBJECTS.SEQUENCE, OBJECTS.OBJECT_ID, OBJECTS.OBJECT_KEY)
               .from(OBJECTS)
               .where(ABANDONED)
+              .and(OBJECTS.SEQUENCE.gt(after))
               .orderBy(OBJECTS.SEQUENCE)
               .limit(limit)
-              .fetch(row -> new DueObject(row.value1(), row.value2()));
+              .fetch(row -> new DueObject(row.value1(), row.value2(), row.value3()));
         });
   }
 
   @Override
-  public void forgetObject(UUID objectId) {
+  public void forgetObjects(Collection<UUID> objectIds) {
+    var ids = List.copyOf(objectIds);
     transactions.run(
-        "forgetObject",
-        tx ->
-            tx.deleteFrom(OBJECTS).where(OBJECTS.OBJECT_ID.eq(objectId).and(ABANDONED)).execute());
+        "forgetObjects",
+        tx -> {
+          // In pieces that fit into one statement's bind values.
+          for (int from = 0; from < ids.size(); from += 500) {
+            var some = ids.subList(from, Math.min(from + 500, ids.size()));
+            tx.deleteFrom(OBJECTS).where(OBJECTS.OBJECT_ID.in(some)).and(ABANDONED).execute();
+          }
+        });
   }
 }

@@ -7,6 +7,7 @@ import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.RandomIds;
 import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.Sweeps;
 import io.streamhouse.metadata.TopicCatalog;
 import java.util.random.RandomGenerator;
 
@@ -20,6 +21,7 @@ final class DatabaseMetadata implements MetadataStore {
   private final Leases leases;
   private final SegmentManifest manifest;
   private final GroupStore groups;
+  private final Sweeps sweeps;
 
   /// Chooses the cluster's id if there is none yet.
   ///
@@ -31,6 +33,7 @@ final class DatabaseMetadata implements MetadataStore {
     this.leases = new DatabaseLeases(transactions);
     this.manifest = new DatabaseManifest(transactions);
     this.groups = new DatabaseGroups(transactions);
+    this.sweeps = new DatabaseSweeps(transactions);
     this.clusterId = clusterId(transactions, random);
   }
 
@@ -83,6 +86,11 @@ final class DatabaseMetadata implements MetadataStore {
   @Override
   public GroupStore groups() {
     return groups;
+  }
+
+  @Override
+  public Sweeps sweeps() {
+    return sweeps;
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.RandomIds;
 import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.Sweeps;
 import io.streamhouse.metadata.TopicCatalog;
 import java.util.random.RandomGenerator;
 
@@ -21,6 +22,7 @@ public final class InMemoryMetadata implements MetadataStore {
   private final Leases leases;
   private final SegmentManifest manifest;
   private final GroupStore groups;
+  private final Sweeps sweeps;
 
   public InMemoryMetadata(RandomGenerator random) {
     this(random, new Faults() {});
@@ -34,6 +36,7 @@ public final class InMemoryMetadata implements MetadataStore {
     this.leases = new MemoryLeases(state);
     this.manifest = new MemoryManifest(state);
     this.groups = new MemoryGroups(state);
+    this.sweeps = new MemorySweeps(state);
   }
 
   /// What a simulation does to transactions. Throw [io.streamhouse.metadata.MetadataUnavailable]
@@ -71,6 +74,11 @@ public final class InMemoryMetadata implements MetadataStore {
 
   @Override
   public void watch(Runnable changed) {}
+
+  @Override
+  public Sweeps sweeps() {
+    return sweeps;
+  }
 
   @Override
   public String clusterId() {

@@ -7,6 +7,7 @@ import io.streamhouse.metadata.memory.State.ObjectRow;
 import io.streamhouse.metadata.memory.State.ObjectState;
 import io.streamhouse.metadata.memory.State.PartitionRow;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -26,7 +27,9 @@ final class MemoryManifest implements SegmentManifest {
   public void registerObject(UUID incarnation, UUID objectId, String key) {
     state.run(
         "registerObject",
-        () -> state.objects.putIfAbsent(objectId, new ObjectRow(incarnation, key)));
+        () ->
+            state.objects.computeIfAbsent(
+                objectId, _ -> new ObjectRow(state.nextSequence++, incarnation, key)));
   }
 
   @Override
@@ -220,7 +223,7 @@ final class MemoryManifest implements SegmentManifest {
   }
 
   @Override
-  public List<DueObject> dueForDeletion(int limit) {
+  public List<DueObject> dueForDeletion(long after, int limit) {
     return state.transaction(
         "dueForDeletion",
         () -> {
@@ -229,8 +232,10 @@ final class MemoryManifest implements SegmentManifest {
             if (object.state == ObjectState.PENDING && !state.live(object.incarnation)) {
               object.state = ObjectState.ABANDONED;
             }
-            if (object.state == ObjectState.ABANDONED && due.size() < limit) {
-              due.add(new DueObject(id, object.key));
+            if (object.state == ObjectState.ABANDONED
+                && object.sequence > after
+                && due.size() < limit) {
+              due.add(new DueObject(object.sequence, id, object.key));
             }
           });
           return due;
@@ -238,13 +243,15 @@ final class MemoryManifest implements SegmentManifest {
   }
 
   @Override
-  public void forgetObject(UUID objectId) {
+  public void forgetObjects(Collection<UUID> objectIds) {
     state.run(
-        "forgetObject",
+        "forgetObjects",
         () -> {
-          var object = state.objects.get(objectId);
-          if (object != null && object.state == ObjectState.ABANDONED) {
-            state.objects.remove(objectId);
+          for (var id : objectIds) {
+            var object = state.objects.get(id);
+            if (object != null && object.state == ObjectState.ABANDONED) {
+              state.objects.remove(id);
+            }
           }
         });
   }

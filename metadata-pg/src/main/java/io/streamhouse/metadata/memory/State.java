@@ -7,6 +7,7 @@ import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.Leases.Tail;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.metadata.Sweeps.Sweep;
 import io.streamhouse.metadata.memory.InMemoryMetadata.Faults;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -52,6 +53,9 @@ final class State {
 
   /// In order of registration.
   final Map<UUID, ObjectRow> objects = new LinkedHashMap<>();
+
+  long nextSequence = 1;
+  Sweep sweep = new Sweep(0, 0);
 
   final Map<String, GroupRow> groups = new TreeMap<>();
 
@@ -172,12 +176,14 @@ final class State {
   }
 
   static final class ObjectRow {
+    final long sequence;
     final UUID incarnation;
     final String key;
     ObjectState state = ObjectState.PENDING;
     int segments;
 
-    ObjectRow(UUID incarnation, String key) {
+    ObjectRow(long sequence, UUID incarnation, String key) {
+      this.sequence = sequence;
       this.incarnation = incarnation;
       this.key = key;
     }

@@ -158,7 +158,7 @@ class SqliteFaultTest {
         lost("takeShards", () -> store.leases().takeShards(incarnation, List.of(0, 1, 2))),
         lost("releaseShards", () -> store.leases().releaseShards(List.of(shard))),
         lost("delete", () -> store.topics().delete(topicId)),
-        lost("dueForDeletion", () -> store.manifest().dueForDeletion(5)),
+        lost("dueForDeletion", () -> store.manifest().dueForDeletion(0, 5)),
         lost("register", () -> store.leases().register(session(id()))),
         lost("end", () -> store.leases().end(store.leases().sessions().getFirst().incarnation())));
   }

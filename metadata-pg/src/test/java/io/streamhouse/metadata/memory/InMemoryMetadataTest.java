@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataStoreContract;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.Sweeps.Sweep;
 import io.streamhouse.metadata.memory.InMemoryMetadata.Faults;
 import java.util.Map;
 import java.util.Random;
@@ -58,5 +59,17 @@ class InMemoryMetadataTest extends MetadataStoreContract {
           .isInstanceOf(MetadataUnavailable.class);
       assertThat(store.topics().image().topics()).hasSize(1);
     }
+  }
+
+  @Test
+  void epochsThatDoNotFitAreNotAdopted() {
+    topic("orders", 1);
+    var sweeps = store.sweeps();
+    for (int n = 1; n < 2048; n++) {
+      sweeps.adopt(new Sweep(n, n));
+    }
+    assertThatThrownBy(() -> sweeps.adopt(new Sweep(2048, 1)))
+        .isInstanceOf(IllegalStateException.class);
+    assertThat(sweeps.last()).isEqualTo(new Sweep(2047, 2047));
   }
 }
