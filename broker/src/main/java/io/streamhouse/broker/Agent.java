@@ -10,6 +10,7 @@ import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.catalog.StoredCatalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
+import io.streamhouse.broker.config.Durability;
 import io.streamhouse.broker.config.TimestampType;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.config.TopicDefaults;
@@ -23,6 +24,7 @@ import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.FlushDriver;
 import io.streamhouse.broker.partition.FlushOptions;
+import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Leadership;
 import io.streamhouse.broker.partition.Partition;
@@ -106,7 +108,6 @@ public final class Agent implements AutoCloseable {
   private volatile @Nullable String waitsFor = "starting";
 
   // What partitions are given before it exists or changes.
-  private volatile Runnable requestFlush = () -> {};
   private volatile TopicDefaults topicDefaults = TopicDefaults.none();
 
   private boolean closed;
@@ -189,7 +190,14 @@ public final class Agent implements AutoCloseable {
     var catalog =
         new StoredCatalog(metadata.topics(), metadata.clusterId(), changes, renewal, this::die);
 
-    var leases = new PartitionLeases(metadata.leases(), incarnation, directory.walId());
+    topicDefaults = topicDefaults(config, catalog.image());
+    var flushSignal = new FlushSignal();
+    var leases =
+        new PartitionLeases(
+            metadata.leases(),
+            incarnation,
+            directory.walId(),
+            topic -> !settings(topic, topicDefaults).objectDurable());
     var recovery =
         Recovery.run(
             catalog.image(),
@@ -215,8 +223,8 @@ public final class Agent implements AutoCloseable {
             row -> segments.open(row).join(),
             blocking,
             computing,
-            () -> requestFlush.run());
-    topicDefaults = topicDefaults(config, catalog.image());
+            leases,
+            flushSignal);
     var leadership =
         new Leadership(
             leases,
@@ -247,6 +255,7 @@ public final class Agent implements AutoCloseable {
             new FlushOptions(
                 config.flush().bytes(),
                 config.flush().interval(),
+                config.flush().linger(),
                 config.flush().compression() == SegmentCompression.LZ4,
                 config.flush().uploads(),
                 config.flush().uploadBytes()),
@@ -256,9 +265,9 @@ public final class Agent implements AutoCloseable {
             incarnation,
             () -> new UUID(random.nextLong(), random.nextLong()),
             uploading,
+            flushSignal,
             time);
-    var flushing = new FlushDriver(flusher, time, this::die);
-    requestFlush = flushing::request;
+    var flushing = new FlushDriver(flusher, flushSignal, time, this::die);
     started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership));
 
     var timers = new ThreadLoop("timers", this::die);
@@ -270,10 +279,10 @@ public final class Agent implements AutoCloseable {
         TICK,
         () -> {
           leadership.all().forEach(partition -> partition.tick(config.producerIdExpiration()));
-          endIfLogFailed(wal, flushing, leadership);
+          endIfLogFailed(wal, flushSignal, leadership);
           wal.trim(recovery.kept(leadership), false);
           if (wal.sizeInBytes() > config.wal().maxBytes() / 2) {
-            flushing.request();
+            flushSignal.request();
           }
         });
 
@@ -458,7 +467,8 @@ public final class Agent implements AutoCloseable {
         config.segmentBytes(),
         config.deleteOld()
             ? new RetentionLimits(config.retentionMillis(), config.retentionBytes())
-            : RetentionLimits.NONE);
+            : RetentionLimits.NONE,
+        config.durability() == Durability.OBJECT);
   }
 
   private void renew(Session session) {
@@ -474,7 +484,7 @@ public final class Agent implements AutoCloseable {
 
   /// A log that failed is never used again. What it had acknowledged is flushed from memory if the
   /// stores are up; then this process ends, and the next one begins with a log that works.
-  private void endIfLogFailed(WriteAheadLog wal, FlushDriver flushing, Leadership leadership) {
+  private void endIfLogFailed(WriteAheadLog wal, FlushSignal flushing, Leadership leadership) {
     var failure = wal.failure();
     if (failure == null) {
       return;

@@ -189,15 +189,20 @@ public final class Main {
 
   private static String durability(AgentConfig config) {
     return switch (TopicConfig.resolve(Map.of(), config.topicDefaults()).durability()) {
-      case OBJECT -> "object: an acknowledged record is in the object store";
+      case OBJECT ->
+          "object: an acknowledged record is in the object store; it survives the loss of this"
+              + " machine";
       case LOCAL ->
           "local: an acknowledged record is in this agent's write-ahead log, "
               + switch (config.wal().fsync()) {
-                case ALWAYS -> "synced first (fsync=always)";
+                case ALWAYS ->
+                    "synced first (fsync=always); it survives a crash and a power cut, not the loss"
+                        + " of the disk";
                 case INTERVAL ->
-                    "synced within %d ms (fsync=interval)"
+                    "synced within %d ms (fsync=interval); it survives a crash, later a power cut"
                         .formatted(config.wal().fsyncInterval().toMillis());
-                case NEVER -> "synced when the system does (fsync=never)";
+                case NEVER ->
+                    "synced when the system does (fsync=never); it survives a crash of the process";
               };
     };
   }

@@ -109,6 +109,15 @@ final class TopicCommand {
     return ExitCode.OK;
   }
 
+  private static String survives(String durability) {
+    return switch (durability) {
+      case "local" ->
+          ": an acknowledged record survives a crash of the agent, not the loss of its disk";
+      case "object" -> ": an acknowledged record survives the loss of every agent and disk";
+      default -> "";
+    };
+  }
+
   private void describe(Admin admin, TopicDescription topic)
       throws ExecutionException, InterruptedException {
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic.name());
@@ -118,7 +127,7 @@ final class TopicCommand {
     if (config != null) {
       var durability = config.get(DURABILITY);
       if (durability != null) {
-        out.println("  durability  " + durability.value());
+        out.println("  durability  " + durability.value() + survives(durability.value()));
       }
       var own = new TreeMap<String, String>();
       for (var entry : config.entries()) {

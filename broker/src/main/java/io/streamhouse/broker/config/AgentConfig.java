@@ -135,6 +135,8 @@ public record AgentConfig(
   /// @param bytes unflushed that make an object
   /// @param interval the longest an unflushed record waits
   /// @param tailMaxBytes unflushed in memory, at most
+  /// @param linger how long records that wait for their commit gather, while objects are on their
+  ///   way
   /// @param uploads objects on their way at once
   /// @param uploadBytes of records in them together
   public record Flush(
@@ -142,6 +144,7 @@ public record AgentConfig(
       Duration interval,
       SegmentCompression compression,
       long tailMaxBytes,
+      Duration linger,
       int uploads,
       long uploadBytes) {}
 
@@ -260,6 +263,7 @@ public record AgentConfig(
               millis(get(AgentConfigs.FLUSH_INTERVAL_MS)),
               get(AgentConfigs.SEGMENT_COMPRESSION),
               get(AgentConfigs.TAIL_MAX_BYTES),
+              linger(),
               get(AgentConfigs.FLUSH_UPLOADS),
               get(AgentConfigs.FLUSH_UPLOAD_BYTES));
       if (flush.tailMaxBytes() < 2 * flush.bytes()) {
@@ -475,6 +479,16 @@ public record AgentConfig(
       return brokerId;
     }
 
+    private Duration linger() {
+      String name = AgentConfigs.OBJECT_LINGER_MS.name();
+      boolean remote = given.getOrDefault(AgentConfigs.OBJECT_STORE.name(), "").startsWith("s3:");
+      String otherwise = remote ? "250" : "0";
+      if (!given.containsKey(name)) {
+        derived.put(name, otherwise);
+      }
+      return Duration.ofMillis(getOr(AgentConfigs.OBJECT_LINGER_MS, otherwise));
+    }
+
     private TopicDefaults topicDefaults() {
       var fixed = new HashMap<String, String>();
       for (var entry : AgentConfigs.topicDefaultSettings().entrySet()) {
@@ -484,9 +498,11 @@ public record AgentConfig(
         }
       }
       String durability = TopicConfigs.DURABILITY.name();
-      derived.put(durability, Durability.LOCAL.text());
-      var defaults =
-          TopicDefaults.of(Map.of(durability, Durability.LOCAL.text()), Map.copyOf(fixed));
+      boolean shared =
+          given.getOrDefault(AgentConfigs.METADATA_URL.name(), "").startsWith("jdbc:postgresql:");
+      String level = (shared ? Durability.OBJECT : Durability.LOCAL).text();
+      derived.put(durability, level);
+      var defaults = TopicDefaults.of(Map.of(durability, level), Map.copyOf(fixed));
       var min = defaults.value(TopicConfigs.MIN_COMPACTION_LAG_MS);
       var max = defaults.value(TopicConfigs.MAX_COMPACTION_LAG_MS);
       if (TopicConfigs.MIN_COMPACTION_LAG_MS.valueOf(min)

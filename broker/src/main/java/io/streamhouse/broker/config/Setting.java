@@ -98,8 +98,9 @@ public final class Setting<T> {
     return of(name, ConfigType.STRING, defaultValue, documentation, "", text -> text);
   }
 
+  /// @param defaultValue null where it follows from other settings
   static Setting<Integer> int32(
-      String name, String defaultValue, long least, long most, String documentation) {
+      String name, @Nullable String defaultValue, long least, long most, String documentation) {
     return of(
         name,
         ConfigType.INT,

@@ -221,19 +221,25 @@ public final class TopicConfigs {
               "streamhouse.durability",
               ConfigType.STRING,
               null,
-              "What an acknowledgement with acks=all means: `local`, the batch is in the agent's"
-                  + " write-ahead log; `object` (not supported yet), it is in the object store and"
-                  + " committed.",
-              "local",
+              "What an acknowledgement with acks=all means. `local`: the record is in the agent's"
+                  + " write-ahead log; it survives a crash of the process and, with"
+                  + " `streamhouse.wal.fsync=always`, of the machine, but not the loss of its disk."
+                  + " `object`: it is in the object store and committed; it survives the loss of"
+                  + " every agent and disk. With acks=0 and 1 no more is promised than the agent's"
+                  + " life. A change takes effect for what is acknowledged from then on.",
+              "local, object",
               text ->
                   switch (text) {
                     case "local" -> Durability.LOCAL;
-                    case "object", "replicated" ->
-                        throw new BadValue(text + " is not supported yet; use local");
-                    default -> throw new BadValue("must be local");
+                    case "object" -> Durability.OBJECT;
+                    case "replicated" ->
+                        throw new BadValue("replicated is not supported yet; use local or object");
+                    default -> throw new BadValue("must be local or object");
                   })
           .agentKey("streamhouse.durability")
-          .why("`local`, since one agent has everything on one disk anyway.")
+          .why(
+              "`local` with SQLite, where one agent has everything on one disk anyway; `object`"
+                  + " with PostgreSQL, so that another agent can take over at once.")
           .importance(HIGH);
 
   private static final List<Setting<?>> ALL =

@@ -22,6 +22,13 @@ public interface Background {
   /// Raises the log start offset in the metadata store; false when fenced.
   CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart);
 
+  /// Has the partition's row name this agent's log as where its tail is, or no log; false when
+  /// fenced.
+  CompletableFuture<Boolean> changeTail(Lease<PartitionId> lease, boolean ours);
+
   /// Has the tail flushed soon, whatever its size and age.
   void requestFlush();
+
+  /// Tells the flusher that batches wait for their commit.
+  void wakeFlusher();
 }

@@ -33,24 +33,26 @@ public final class BackgroundWork implements Background {
   private final SegmentOpener segments;
   private final Executor blocking;
   private final Executor computing;
-  private final Runnable flush;
+  private final PartitionLeases leases;
+  private final FlushSignal flush;
 
   /// Opens a committed segment; blocks.
   public interface SegmentOpener {
     SegmentReader open(Segment segment) throws IOException;
   }
 
-  /// @param flush asks the flusher for a flush; cheap
   public BackgroundWork(
       SegmentManifest manifest,
       SegmentOpener segments,
       Executor blocking,
       Executor computing,
-      Runnable flush) {
+      PartitionLeases leases,
+      FlushSignal flush) {
     this.manifest = manifest;
     this.segments = segments;
     this.blocking = blocking;
     this.computing = computing;
+    this.leases = leases;
     this.flush = flush;
   }
 
@@ -134,7 +136,17 @@ public final class BackgroundWork implements Background {
   }
 
   @Override
+  public CompletableFuture<Boolean> changeTail(Lease<PartitionId> lease, boolean ours) {
+    return Stages.supply(blocking, () -> leases.changeTail(lease, ours));
+  }
+
+  @Override
   public void requestFlush() {
-    flush.run();
+    flush.request();
+  }
+
+  @Override
+  public void wakeFlusher() {
+    flush.wake();
   }
 }

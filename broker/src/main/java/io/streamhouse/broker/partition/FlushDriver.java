@@ -13,13 +13,16 @@ public final class FlushDriver implements AutoCloseable {
   private static final Duration IDLE = Duration.ofMillis(100);
 
   private final Flusher flusher;
+  private final FlushSignal signal;
   private final TimeSource time;
   private final Thread thread;
   private volatile boolean stopped;
 
   /// @param onError told of an error in our own code, on the driver's thread
-  public FlushDriver(Flusher flusher, TimeSource time, Consumer<Throwable> onError) {
+  public FlushDriver(
+      Flusher flusher, FlushSignal signal, TimeSource time, Consumer<Throwable> onError) {
     this.flusher = flusher;
+    this.signal = signal;
     this.time = time;
     this.thread =
         Thread.ofPlatform()
@@ -32,14 +35,8 @@ public final class FlushDriver implements AutoCloseable {
                 onError.accept(thrown);
               }
             });
-    flusher.onWork(() -> LockSupport.unpark(thread));
+    signal.onSignal(() -> LockSupport.unpark(thread));
     thread.start();
-  }
-
-  /// Begins a flush now, whatever is unflushed.
-  public void request() {
-    flusher.request();
-    LockSupport.unpark(thread);
   }
 
   private void pump() {
@@ -56,10 +53,10 @@ public final class FlushDriver implements AutoCloseable {
   public boolean finish(Duration limit) {
     close();
     var caller = Thread.currentThread();
-    flusher.onWork(() -> LockSupport.unpark(caller));
+    signal.onSignal(() -> LockSupport.unpark(caller));
     long deadline = time.nanos() + limit.toNanos();
     while (time.nanos() < deadline) {
-      flusher.request();
+      signal.requested(true);
       switch (flusher.step()) {
         case WORKED -> {}
         case WAITING -> LockSupport.parkNanos(this, flusher.pauseNanos(IDLE.toNanos()));

@@ -7,10 +7,16 @@ import java.time.Duration;
 /// @param bytes of unflushed batches that start a flush, and about the largest object made
 /// @param interval after which the oldest unflushed batch starts one
 /// @param compress blocks the producers left uncompressed are stored LZ4-compressed where it pays
+/// @param linger how long batches gather that wait for their commit, while objects are on their way
 /// @param uploads objects on their way at once
 /// @param uploadBytes of batches in them together; one object is always allowed
 public record FlushOptions(
-    long bytes, Duration interval, boolean compress, int uploads, long uploadBytes) {
+    long bytes,
+    Duration interval,
+    Duration linger,
+    boolean compress,
+    int uploads,
+    long uploadBytes) {
 
   public FlushOptions {
     if (bytes < 1 || uploads < 1 || uploadBytes < 1) {

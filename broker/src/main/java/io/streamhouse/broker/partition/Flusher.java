@@ -33,7 +33,10 @@ import org.slf4j.LoggerFactory;
 ///
 /// Has no thread. A driver calls [#step], which blocks at most for one commit; building,
 /// registering and uploading are handed to an executor, one step at a time. Confined to its driver,
-/// but for [#request] and the counters.
+/// but for the counters.
+///
+/// Batches that are acknowledged when they are committed are not kept waiting: an object of their
+/// own is begun at once when none is on its way, else they gather, at most for the linger.
 public final class Flusher {
 
   private static final Logger log = LoggerFactory.getLogger(Flusher.class);
@@ -46,6 +49,7 @@ public final class Flusher {
   private final UUID incarnation;
   private final Supplier<UUID> ids;
   private final Executor executor;
+  private final FlushSignal signal;
   private final TimeSource time;
   private final Compressors compressors;
 
@@ -56,8 +60,6 @@ public final class Flusher {
   private final LongAdder committed = new LongAdder();
   private final LongAdder failures = new LongAdder();
   private volatile int flying;
-  private volatile boolean requested;
-  private volatile Runnable listener = () -> {};
 
   /// What one step did.
   public enum Progress {
@@ -82,6 +84,7 @@ public final class Flusher {
       UUID incarnation,
       Supplier<UUID> ids,
       Executor executor,
+      FlushSignal signal,
       TimeSource time) {
     this.partitions = partitions;
     this.options = options;
@@ -91,18 +94,9 @@ public final class Flusher {
     this.incarnation = incarnation;
     this.ids = ids;
     this.executor = executor;
+    this.signal = signal;
     this.time = time;
     this.compressors = new Compressors(options.compress());
-  }
-
-  /// Has a flush begin as soon as one may, whatever is unflushed; from any thread.
-  public void request() {
-    requested = true;
-  }
-
-  /// Tells who is to be called, on any thread, when [#step] may have something to do.
-  void onWork(Runnable listens) {
-    listener = listens;
   }
 
   /// Objects committed so far.
@@ -154,7 +148,20 @@ public final class Flusher {
         pause = Math.min(pause, flight.notBeforeNanos() - now);
       }
     }
+    if (!flights.isEmpty() && flights.size() < options.uploads()) {
+      pause = Math.min(pause, lingerLeft());
+    }
     return Math.max(pause, 1_000_000);
+  }
+
+  private long lingerLeft() {
+    long left = Long.MAX_VALUE;
+    for (var partition : partitions.get()) {
+      if (partition.awaitsCommit()) {
+        left = Math.min(left, options.linger().toNanos() - partition.unslicedNanos().orElse(0));
+      }
+    }
+    return left;
   }
 
   private void submit(Flight flight) {
@@ -185,7 +192,7 @@ public final class Flusher {
       }
     }
     flight.ended();
-    listener.run();
+    signal.wake();
   }
 
   private void retryLater(Flight flight, Exception failed) {
@@ -215,20 +222,21 @@ public final class Flusher {
         || (!flights.isEmpty() && flightBytes >= options.uploadBytes())) {
       return false;
     }
-    boolean asked = requested;
-    if (!asked && !due()) {
+    boolean asked = signal.requested();
+    boolean all = asked || due();
+    if (!all && !awaited()) {
       return false;
     }
-    requested = false;
+    signal.requested(false);
     var slices = new ArrayList<FlushSlice>();
     long room = options.bytes();
-    for (var partition : oldestFirst()) {
+    for (var partition : oldestFirst(all)) {
       var slice = partition.slice(room);
       if (slice != null) {
         slices.add(slice);
         room -= slice.sizeInBytes();
         if (room <= 0) {
-          requested = asked;
+          signal.requested(asked);
           break;
         }
       }
@@ -245,12 +253,12 @@ public final class Flusher {
   }
 
   /// Those with something to flush, the longest waiting first, so that none starves under load.
-  private List<Partition> oldestFirst() {
+  private List<Partition> oldestFirst(boolean all) {
     record Waiting(Partition partition, long nanos) {}
     var waiting = new ArrayList<Waiting>();
     for (var partition : partitions.get()) {
       var nanos = partition.unslicedNanos();
-      if (nanos.isPresent()) {
+      if (nanos.isPresent() && (all || partition.awaitsCommit())) {
         waiting.add(new Waiting(partition, nanos.getAsLong()));
       }
     }
@@ -267,6 +275,18 @@ public final class Flusher {
     }
     for (var partition : partitions.get()) {
       if (partition.unslicedNanos().orElse(-1) >= options.interval().toNanos()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Whether batches that are acknowledged at their commit have waited long enough.
+  private boolean awaited() {
+    for (var partition : partitions.get()) {
+      if (partition.awaitsCommit()
+          && (flights.isEmpty()
+              || partition.unslicedNanos().orElse(-1) >= options.linger().toNanos())) {
         return true;
       }
     }

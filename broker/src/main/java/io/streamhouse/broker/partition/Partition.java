@@ -28,9 +28,13 @@ import org.slf4j.LoggerFactory;
 /// One partition led here: the order of its records, and how far they are safe.
 ///
 /// ```
-/// logStart ≤ committedEnd ≤ slicedEnd ≤ highWatermark ≤ nextOffset
-/// |---- segments ----|------------------- tail -------------------|
+/// logStart ≤ committedEnd ≤ slicedEnd, highWatermark ≤ nextOffset
+/// |---- segments ----|------------------ tail ------------------|
 /// ```
+///
+/// The high watermark is the end of what is durable: of what is committed and, at the level
+/// `local`, of what the write-ahead log has written. Slices are made of what is durable, at the
+/// level `object` of everything.
 ///
 /// Guarded by its own lock, held for check, assign and enqueue only. Starts no thread, blocks on
 /// nothing, and completes futures and calls listeners after the lock is released. Batches take
@@ -67,10 +71,20 @@ public final class Partition implements Appends, WalAppend.Owner {
   private volatile long oldestUnflushedNanos;
   private volatile long oldestUnslicedNanos;
 
+  /// How far slices may be made.
+  private volatile long sliceableEnd;
+
   // Guarded by lock.
   private final Tail tail;
   private long durableEnd;
   private long nextOffset;
+  private final Logging logging;
+
+  /// Memory of batches below `committedEnd` that are still in the tail.
+  private long recentBytes;
+
+  /// What was committed before the last tick.
+  private long recentStart;
 
   /// Why this agent does not lead the partition any more.
   private @Nullable Failure closed;
@@ -161,7 +175,10 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.nextOffset = tail.end();
     this.durableEnd = nextOffset;
     this.highWatermark = nextOffset;
+    this.logging = new Logging(grant.tail().isPresent(), !settings.objectDurable(), nextOffset);
     this.slicedEnd = committedEnd;
+    this.sliceableEnd = nextOffset;
+    this.recentStart = committedEnd;
     this.oldestUnflushedNanos = time.nanos();
     this.oldestUnslicedNanos = oldestUnflushedNanos;
     if (committedEnd == 0) {
@@ -216,6 +233,7 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   public void settings(PartitionSettings changed) {
     settings = changed;
+    align();
   }
 
   @Override
@@ -364,9 +382,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         }
         var kept = batches.detached();
         var batch = kept.stamp(nextOffset, lease.epoch());
-        var refusal =
-            wal.append(
-                new WalAppend(id(), lease.epoch(), nextOffset, batch.endOffset(), kept, this));
+        var refusal = logging.on() ? log(kept) : null;
         if (refusal != null) {
           budget.release(Tail.cost(batches));
           background.requestFlush();
@@ -387,6 +403,12 @@ public final class Partition implements Appends, WalAppend.Owner {
         tail.add(kept, now);
         long baseOffset = nextOffset;
         nextOffset = batch.endOffset();
+        if (!logging.on()) {
+          if (sliceableEnd == slicedEnd) {
+            settled.call(background::wakeFlusher);
+          }
+          sliceableEnd = nextOffset;
+        }
         answer(
             nextOffset,
             new AppendResult.Appended(
@@ -396,6 +418,18 @@ public final class Partition implements Appends, WalAppend.Owner {
             settled);
       }
     }
+  }
+
+  /// Queues a stamped batch in the write-ahead log. Under lock.
+  private WriteAheadLog.@Nullable Refusal log(RecordBatches batches) {
+    var batch = batches.single();
+    var append =
+        new WalAppend(id(), lease.epoch(), batch.baseOffset(), batch.endOffset(), batches, this);
+    var refusal = wal.append(append);
+    if (refusal == null) {
+      logging.logged(batch.endOffset());
+    }
+    return refusal;
   }
 
   /// Refuses a batch that may come again, before any that follows it.
@@ -459,13 +493,16 @@ public final class Partition implements Appends, WalAppend.Owner {
     settled.run();
   }
 
-  /// Moves the high watermark to what is durable, if the lease still holds: a paused owner has
-  /// either written before its successor read, or does not acknowledge. Under lock.
+  /// Moves the high watermark to what is durable. What only the write-ahead log has counts if the
+  /// lease still holds: a paused owner has either written before its successor read, or does not
+  /// acknowledge. What is committed counts always: the commit was under the lease. Under lock.
   private void advance(Settled settled) {
-    if (closed != null || durableEnd <= highWatermark || !ownership.holds()) {
+    long durable = durableEnd > committedEnd && ownership.holds() ? durableEnd : committedEnd;
+    if (closed != null || durable <= highWatermark) {
       return;
     }
-    highWatermark = durableEnd;
+    highWatermark = durable;
+    sliceableEnd = Math.max(sliceableEnd, highWatermark);
     while (!unacknowledged.isEmpty() && unacknowledged.getFirst().endOffset <= highWatermark) {
       var first = unacknowledged.removeFirst();
       settled.complete(first.future, first.result);
@@ -659,9 +696,9 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  /// Makes a slice of the oldest part of the tail that is durable and in no slice yet: up to
-  /// `maxBytes` and what a segment may hold, of one leader epoch. Null when there is none. The
-  /// caller releases it, and commits slices in the order they were made.
+  /// Makes a slice of the oldest part of the tail that may be and is in none yet: up to `maxBytes`
+  /// and what a segment may hold, of one leader epoch. Null when there is none. The caller releases
+  /// it, and commits slices in the order they were made.
   @Nullable FlushSlice slice(long maxBytes) {
     List<RecordBatches> batches;
     List<ProducerEntry> known = null;
@@ -672,7 +709,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         return null;
       }
       long limit = Math.min(maxBytes, settings.segmentBytes());
-      batches = tail.readOneEpoch(slicedEnd, highWatermark, limit);
+      batches = tail.readOneEpoch(slicedEnd, sliceableEnd, limit);
       if (batches.isEmpty()) {
         return null;
       }
@@ -739,16 +776,21 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   /// How long the oldest batch has waited that is not committed; empty when there is none.
   public OptionalLong unflushedNanos() {
-    return highWatermark > committedEnd
+    return Math.max(sliceableEnd, highWatermark) > committedEnd
         ? OptionalLong.of(time.nanos() - oldestUnflushedNanos)
         : OptionalLong.empty();
   }
 
   /// How long the oldest batch has waited that is in no slice; empty when there is none.
   OptionalLong unslicedNanos() {
-    return highWatermark > slicedEnd
+    return sliceableEnd > slicedEnd
         ? OptionalLong.of(time.nanos() - oldestUnslicedNanos)
         : OptionalLong.empty();
+  }
+
+  /// Whether there are batches in no slice yet that only a commit will make durable.
+  boolean awaitsCommit() {
+    return sliceableEnd > Math.max(slicedEnd, highWatermark);
   }
 
   boolean closed() {
@@ -763,10 +805,12 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Drops what `slice` covers from the tail: it is in a committed segment now.
   void committed(FlushSlice slice) {
     var ready = new ArrayList<Truncation>();
+    var settled = new Settled();
     lock.lock();
     try {
       committedEnd = slice.endOffset();
-      budget.release(tail.dropBelow(committedEnd));
+      dropCommitted();
+      advance(settled);
       oldestUnflushedNanos = tail.addedNanos(committedEnd, oldestUnflushedNanos);
       if (loadingProducers) {
         committedWhileLoading.addAll(slice.producers());
@@ -776,7 +820,80 @@ public final class Partition implements Appends, WalAppend.Owner {
     } finally {
       lock.unlock();
     }
+    settled.run();
     ready.forEach(this::truncate);
+    align();
+  }
+
+  /// Lets go of what is committed. At the level `object` readers of the newest records hear of them
+  /// only now, so they are kept until the tick after next if there is room.
+  private void dropCommitted() {
+    long bytes = tail.bytesBelow(committedEnd) - recentBytes;
+    budget.release(bytes);
+    if (settings.objectDurable() && closed == null && budget.tryKeep(bytes)) {
+      recentBytes += bytes;
+    } else {
+      tail.dropBelow(committedEnd);
+      budget.forget(recentBytes);
+      recentBytes = 0;
+    }
+  }
+
+  private void dropRecent() {
+    long dropped = tail.dropBelow(recentStart);
+    budget.forget(dropped);
+    recentBytes -= dropped;
+    recentStart = committedEnd;
+  }
+
+  /// Brings the use of the write-ahead log in line with the topic's level, as far as that can be
+  /// done now.
+  private void align() {
+    Logging.Action action;
+    lock.lock();
+    try {
+      if (closed != null || broken != null) {
+        return;
+      }
+      action = logging.next(!settings.objectDurable(), committedEnd);
+      if (action == Logging.Action.LOG_TAIL) {
+        logTail();
+      }
+      if (!logging.on()) {
+        sliceableEnd = nextOffset;
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (action == Logging.Action.SET_ROW || action == Logging.Action.CLEAR_ROW) {
+      var _ =
+          background
+              .changeTail(lease, action == Logging.Action.SET_ROW)
+              .whenComplete((done, thrown) -> rowChanged(action, thrown == null && done));
+    }
+  }
+
+  private void rowChanged(Logging.Action action, boolean done) {
+    lock.lock();
+    try {
+      logging.changed(action, done);
+    } finally {
+      lock.unlock();
+    }
+    // What failed is tried again at the next tick.
+    if (done) {
+      align();
+    }
+  }
+
+  /// Gives the log what the tail has already, until it takes no more.
+  private void logTail() {
+    for (int i = tail.indexOf(logging.from(committedEnd)); i < tail.batches(); i++) {
+      if (log(tail.get(i)) != null) {
+        return;
+      }
+    }
+    logging.caughtUp();
   }
 
   /// Re-examines what time decides: an acknowledgement that waited for the lease to be renewed, and
@@ -786,6 +903,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     lock.lock();
     try {
       advance(settled);
+      dropRecent();
       refusedSequences.expire(time.nanos());
       long expired = time.wallMillis() - producerExpiration.toMillis();
       if (producers != null && slicedProducers != null && committedEnd == nextOffset) {
@@ -796,6 +914,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       lock.unlock();
     }
     settled.run();
+    align();
   }
 
   /// Ends leadership: everything that waits is refused with `why`, the tail's memory is released.
@@ -813,7 +932,9 @@ public final class Partition implements Appends, WalAppend.Owner {
       }
       truncations.clear();
       fireAdvances(settled);
-      budget.release(tail.dropBelow(Long.MAX_VALUE));
+      budget.release(tail.dropBelow(Long.MAX_VALUE) - recentBytes);
+      budget.forget(recentBytes);
+      recentBytes = 0;
     } finally {
       lock.unlock();
     }
@@ -881,7 +1002,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void applyTail(ProducerStates states, long endLimit) {
     for (int i = 0; i < tail.batches(); i++) {
       RecordBatch header = tail.header(i);
-      if (header.endOffset() <= endLimit) {
+      if (header.baseOffset() >= committedEnd && header.endOffset() <= endLimit) {
         states.apply(header, time.wallMillis());
       }
     }

@@ -7,8 +7,10 @@ import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.Leases.TakeResult;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.Topic;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
@@ -22,12 +24,15 @@ public final class PartitionLeases {
   private final Leases leases;
   private final UUID incarnation;
   private final UUID walId;
+  private final Predicate<Topic> local;
 
   /// @param walId of this agent's write-ahead log, where its tails are
-  public PartitionLeases(Leases leases, UUID incarnation, UUID walId) {
+  /// @param local whether acknowledgements of a topic mean that its batches are in that log
+  public PartitionLeases(Leases leases, UUID incarnation, UUID walId, Predicate<Topic> local) {
     this.leases = leases;
     this.incarnation = incarnation;
     this.walId = walId;
+    this.local = local;
   }
 
   /// Takes the lease of every partition in `image` but those held already.
@@ -36,10 +41,11 @@ public final class PartitionLeases {
   public List<Grant> take(Image image, Predicate<PartitionId> held) {
     var claims = new ArrayList<Claim>();
     for (var topic : image.topics()) {
+      boolean logged = local.test(topic);
       for (int i = 0; i < topic.partitions(); i++) {
         var partition = new PartitionId(topic.id(), i);
         if (!held.test(partition)) {
-          claims.add(new Claim(partition, true, false));
+          claims.add(new Claim(partition, logged, false));
         }
       }
     }
@@ -61,6 +67,14 @@ public final class PartitionLeases {
       }
     }
     return grants;
+  }
+
+  /// Has a partition's row name this agent's log as where its tail is, or no log.
+  ///
+  /// @return false when fenced
+  boolean changeTail(Lease<PartitionId> lease, boolean ours) {
+    var named = ours ? Optional.of(walId) : Optional.<UUID>empty();
+    return !leases.setTails(List.of(lease), named).isEmpty();
   }
 
   /// Gives leases up.

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// @param keysRequired the topic is compacted: a record without key could never be
 /// @param segmentBytes of batches that a segment may hold, but for one batch that is larger
 /// @param retention what is dropped from the log's start
+/// @param objectDurable an acknowledgement means that the batch is in a committed object
 public record PartitionSettings(
     int maxMessageBytes,
     boolean logAppendTime,
@@ -26,7 +27,8 @@ public record PartitionSettings(
     int compressionLevel,
     boolean keysRequired,
     int segmentBytes,
-    RetentionLimits retention) {
+    RetentionLimits retention,
+    boolean objectDurable) {
 
   /// `compression.type=producer`: batches stay as they were sent.
   public static final int AS_PRODUCED = -1;
@@ -42,7 +44,8 @@ public record PartitionSettings(
           0,
           false,
           1 << 30,
-          RetentionLimits.NONE);
+          RetentionLimits.NONE,
+          false);
 
   boolean recompresses(RecordBatch batch) {
     return compression != AS_PRODUCED && batch.compression() != compression;

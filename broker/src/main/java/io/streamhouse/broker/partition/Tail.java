@@ -7,8 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The batches of one partition that no committed segment holds yet, in offset order, without gaps.
-/// Owns one reference to each. Guarded by its partition's lock.
+/// The batches of one partition that no committed segment holds yet, and perhaps some before them
+/// that were committed lately, in offset order, without gaps. Owns one reference to each. Guarded
+/// by its partition's lock.
 final class Tail {
 
   private @Nullable RecordBatches[] ring = new RecordBatches[16];
@@ -120,6 +121,15 @@ final class Tail {
 
   int batches() {
     return size;
+  }
+
+  /// Memory the batches that end at or below `offset` take.
+  long bytesBelow(long offset) {
+    long sum = 0;
+    for (int i = 0; i < size && ends[at(i)] <= offset; i++) {
+      sum += cost(get(i));
+    }
+    return sum;
   }
 
   /// Releases every batch that ends at or below `offset`.

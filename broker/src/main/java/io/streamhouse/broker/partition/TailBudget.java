@@ -8,6 +8,7 @@ public final class TailBudget {
 
   private final long limit;
   private final AtomicLong used = new AtomicLong();
+  private final AtomicLong recent = new AtomicLong();
 
   public TailBudget(long limit) {
     this.limit = limit;
@@ -28,6 +29,20 @@ public final class TailBudget {
 
   void release(long bytes) {
     used.addAndGet(-bytes);
+  }
+
+  /// Room for batches that are committed but may still be wanted by readers of the newest ones: a
+  /// quarter of the limit, on top of it.
+  boolean tryKeep(long bytes) {
+    if (recent.addAndGet(bytes) > limit / 4) {
+      recent.addAndGet(-bytes);
+      return false;
+    }
+    return true;
+  }
+
+  void forget(long bytes) {
+    recent.addAndGet(-bytes);
   }
 
   public long used() {

@@ -56,7 +56,7 @@ final class TopicConfigsTest {
         .contains(
             "unknown topic config name: no.such.setting",
             "invalid value 'replicated' for streamhouse.durability: replicated is not supported"
-                + " yet; use local");
+                + " yet; use local or object");
     assertThat(
             TopicConfigs.validate(
                 Map.of("min.compaction.lag.ms", "10", "max.compaction.lag.ms", "5")))

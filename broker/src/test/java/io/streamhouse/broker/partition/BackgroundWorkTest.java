@@ -45,18 +45,21 @@ class BackgroundWorkTest {
         0,
         keysRequired,
         1 << 30,
-        RetentionLimits.NONE);
+        RetentionLimits.NONE,
+        false);
   }
 
   private static BackgroundWork work(Executor executor) {
+    var metadata = new InMemoryMetadata(new Random(1));
     return new BackgroundWork(
-        new InMemoryMetadata(new Random(1)).manifest(),
+        metadata.manifest(),
         row -> {
           throw new AssertionError("no segment is there to open: " + row);
         },
         executor,
         executor,
-        () -> {});
+        new PartitionLeases(metadata.leases(), new UUID(1, 1), new UUID(2, 2), _ -> true),
+        new FlushSignal());
   }
 
   /// What `rewrite` refuses a batch for, kept as LZ4 or with keys required.

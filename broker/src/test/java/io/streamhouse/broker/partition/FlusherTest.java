@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.Flusher.Progress;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.storage.FaultyStore;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -32,6 +34,7 @@ class FlusherTest {
 
   private static final UUID WAL_ID = new UUID(7, 7);
   private static final UUID INCARNATION = new UUID(8, 8);
+  private static final Duration LINGER = Duration.ofMillis(250);
   private static final long NOW = 1_700_000_000_000L;
 
   private final SimulatedTime time = new SimulatedTime();
@@ -41,7 +44,11 @@ class FlusherTest {
   private final FaultyStore store = new FaultyStore(objects, random, _ -> {});
   private final ArrayDeque<Runnable> uploads = new ArrayDeque<>();
   private final List<Partition> partitions = new ArrayList<>();
+  private final FlushSignal signal = new FlushSignal();
+  private boolean objectDurable;
   private boolean metadataDown;
+  private PartitionLeases leases;
+  private BackgroundWork background;
   private InMemoryMetadata metadata;
   private WriteAheadLog wal;
   private Flusher flusher;
@@ -71,7 +78,8 @@ class FlusherTest {
             _ -> {});
     metadata.topics().create("t", 2, Map.of());
     metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
-    var background =
+    leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> !objectDurable);
+    background =
         new BackgroundWork(
             metadata.manifest(),
             _ -> {
@@ -79,41 +87,76 @@ class FlusherTest {
             },
             Runnable::run,
             Runnable::run,
-            () -> {});
-    var image = new Image("test", metadata.topics().image());
-    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
-    for (var grant : leases.take(image, _ -> false)) {
-      partitions.add(
-          new Partition(
-              grant,
-              List.of(),
-              PartitionSettings.DEFAULT,
-              () -> true,
-              wal,
-              budget,
-              background,
-              time));
-    }
+            leases,
+            signal);
+    lead();
     flusher =
         new Flusher(
             () -> partitions,
-            new FlushOptions(1 << 16, Duration.ofSeconds(10), false, 3, 1 << 20),
+            new FlushOptions(1 << 16, Duration.ofSeconds(10), LINGER, false, 3, 1 << 20),
             budget,
             metadata.manifest(),
             store,
             INCARNATION,
             () -> new UUID(random.nextLong(), random.nextLong()),
             uploads::add,
+            signal,
             time);
   }
 
+  /// Takes every partition, as after a restart with an empty log.
+  private void lead() {
+    partitions.clear();
+    var image = new Image("test", metadata.topics().image());
+    for (var grant : leases.take(image, _ -> false)) {
+      partitions.add(
+          new Partition(
+              grant,
+              List.of(),
+              settings(objectDurable),
+              () -> true,
+              wal,
+              budget,
+              background,
+              time));
+    }
+  }
+
+  private static PartitionSettings settings(boolean objectDurable) {
+    return new PartitionSettings(
+        1 << 20,
+        false,
+        1L << 60,
+        1L << 60,
+        PartitionSettings.AS_PRODUCED,
+        0,
+        false,
+        1 << 30,
+        RetentionLimits.NONE,
+        objectDurable);
+  }
+
   private void append(int partition, String value) {
-    var _ = partitions.get(partition).append(Batches.plain(NOW, value), Appends.Acks.ALL);
+    var _ = produce(partition, value);
     wal.poll();
   }
 
+  private CompletableFuture<AppendResult> produce(int partition, String value) {
+    return partitions.get(partition).append(Batches.plain(NOW, value), Appends.Acks.ALL);
+  }
+
+  private void level(boolean object) {
+    objectDurable = object;
+    partitions.forEach(partition -> partition.settings(settings(object)));
+  }
+
+  private boolean tailNamed(int partition) {
+    var grants = leases.take(new Image("test", metadata.topics().image()), _ -> false);
+    return grants.get(partition).tail().isPresent();
+  }
+
   private Progress flush() {
-    flusher.request();
+    signal.request();
     return flusher.step();
   }
 
@@ -248,18 +291,129 @@ class FlusherTest {
   }
 
   @Test
+  void aBatchOfAnObjectTopicIsAcknowledgedByItsCommit() {
+    objectDurable = true;
+    lead();
+    var result = produce(0, "a");
+    assertThat(wal.poll()).isFalse();
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    upload();
+    assertThat(result).isNotDone();
+    assertThat(partitions.getFirst().highWatermark()).isZero();
+
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+
+    assertThat(result.join()).isInstanceOf(AppendResult.Appended.class);
+    assertThat(partitions.getFirst().highWatermark()).isEqualTo(1);
+    assertThat(wal.sizeInBytes()).isZero();
+    assertThat(tailNamed(0)).isFalse();
+  }
+
+  @Test
+  void batchesThatWaitForTheirCommitGatherWhileOthersAreOnTheirWay() {
+    objectDurable = true;
+    lead();
+    var _ = produce(0, "a");
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    var _ = produce(0, "b");
+    assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+    time.pass(LINGER.minusMillis(1));
+    assertThat(flusher.step()).isEqualTo(Progress.WAITING);
+    time.pass(Duration.ofMillis(1));
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    assertThat(flusher.flying()).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsInTheLogIsNotCutSmallByBatchesThatWaitForTheirCommit() {
+    append(1, "in the log");
+    partitions.getFirst().settings(settings(true));
+    var result = produce(0, "a");
+    drain();
+    assertThat(result).isDone();
+    assertThat(partitions.get(1).committedEnd()).isZero();
+  }
+
+  @Test
+  void readersOfTheNewestRecordsFindThemInMemoryAfterTheCommit() {
+    objectDurable = true;
+    lead();
+    var _ = produce(0, "a");
+    drain();
+    var partition = partitions.getFirst();
+    var tail = partition.readTail(0, 1, 1 << 20);
+    assertThat(tail == null ? List.of() : Batches.values(tail)).containsExactly("a");
+    assertThat(budget.used()).isZero();
+
+    partition.tick(Duration.ofDays(1));
+    partition.tick(Duration.ofDays(1));
+    assertThat(partition.readTail(0, 1, 1 << 20)).isNull();
+  }
+
+  @Test
+  void aChangeToObjectClearsTheTailOnceWhatTheLogHasIsCommitted() {
+    append(0, "in the log");
+    level(true);
+    var result = produce(0, "in no log");
+    assertThat(wal.poll()).isFalse();
+    assertThat(result).isNotDone();
+    assertThat(partitions.getFirst().highWatermark()).isEqualTo(1);
+    drain();
+    assertThat(result).isDone();
+    assertThat(tailNamed(0)).isFalse();
+  }
+
+  @Test
+  void aChangeToLocalGivesTheLogWhatItMissesBeforeAnythingIsAcknowledgedFromIt() {
+    objectDurable = true;
+    lead();
+    var before = produce(0, "before");
+    level(false);
+    var after = produce(0, "after");
+    assertThat(before).isNotDone();
+
+    wal.poll();
+
+    assertThat(before).isDone();
+    assertThat(after).isDone();
+    assertThat(partitions.getFirst().highWatermark()).isEqualTo(2);
+    assertThat(partitions.getFirst().committedEnd()).isZero();
+    assertThat(tailNamed(0)).isTrue();
+  }
+
+  @Test
+  void aChangeToLocalWaitsForTheDatabase() {
+    objectDurable = true;
+    lead();
+    partitions.getFirst().tick(Duration.ofDays(1));
+    assertThat(tailNamed(0)).isFalse();
+    lead();
+    metadataDown = true;
+    level(false);
+    var result = produce(0, "a");
+    assertThat(wal.poll()).isFalse();
+    assertThat(result).isNotDone();
+
+    metadataDown = false;
+    partitions.getFirst().tick(Duration.ofDays(1));
+    wal.poll();
+    assertThat(result).isDone();
+  }
+
+  @Test
   void aFlushThatCannotBeRightEndsTheDriver() {
     var one = new UUID(1, 1);
     flusher =
         new Flusher(
             () -> partitions,
-            new FlushOptions(1 << 16, Duration.ofSeconds(10), false, 3, 1 << 20),
+            new FlushOptions(1 << 16, Duration.ofSeconds(10), LINGER, false, 3, 1 << 20),
             budget,
             metadata.manifest(),
             objects,
             INCARNATION,
             () -> one,
             uploads::add,
+            signal,
             time);
     append(0, "a");
     append(1, "a");

@@ -41,6 +41,9 @@ class PartitionTest {
   private final TailBudget budget = new TailBudget(1 << 20);
   private final List<CompletableFuture<List<ProducerEntry>>> loads = new ArrayList<>();
   private final List<CompletableFuture<RecordBatches>> rewrites = new ArrayList<>();
+  private final List<Boolean> rows = new ArrayList<>();
+  private CompletableFuture<Boolean> rowAnswer = CompletableFuture.completedFuture(true);
+  private int wakes;
   private boolean holds = true;
   private WriteAheadLog wal;
   private Partition partition;
@@ -67,7 +70,18 @@ class PartitionTest {
         }
 
         @Override
+        public CompletableFuture<Boolean> changeTail(Lease<PartitionId> lease, boolean ours) {
+          rows.add(ours);
+          return rowAnswer;
+        }
+
+        @Override
         public void requestFlush() {}
+
+        @Override
+        public void wakeFlusher() {
+          wakes++;
+        }
       };
 
   @BeforeEach
@@ -338,7 +352,8 @@ class PartitionTest {
             0,
             false,
             1 << 30,
-            RetentionLimits.NONE));
+            RetentionLimits.NONE,
+            false));
     var batch = Batches.plain(5, "a");
     var result = partition.append(batch, Acks.ALL);
     wal.poll();
@@ -351,7 +366,7 @@ class PartitionTest {
   void batchesBehindOneThatIsRewrittenKeepTheirOrder() {
     partition.settings(
         new PartitionSettings(
-            1 << 20, false, 1L << 60, 1L << 60, 3, 0, false, 1 << 30, RetentionLimits.NONE));
+            1 << 20, false, 1L << 60, 1L << 60, 3, 0, false, 1 << 30, RetentionLimits.NONE, false));
     var first = append("a");
     partition.settings(PartitionSettings.DEFAULT);
     var second = append("b");
@@ -460,6 +475,53 @@ class PartitionTest {
     assertThat(rest).isNotNull();
     assertThat(rest.baseOffset()).isEqualTo(2);
     assertThat(rest.leaderEpoch()).isEqualTo(4);
+  }
+
+  @Test
+  void appendsWithoutTheLogWakeTheFlusherOnceUntilItTakesThem() {
+    partition.settings(objectDurable());
+    append("a");
+    append("b");
+    assertThat(wakes).isEqualTo(1);
+    assertThat(rows).containsExactly(false);
+    var slice = partition.slice(1 << 20);
+    assertThat(slice).isNotNull();
+    assertThat(slice.endOffset()).isEqualTo(2);
+    append("c");
+    assertThat(wakes).isEqualTo(2);
+    slice.release();
+  }
+
+  @Test
+  void acksOneDoesNotWaitForTheCommitOfAnObject() {
+    partition.settings(objectDurable());
+    var result = partition.append(Batches.plain(NOW, "a"), Acks.LEADER);
+    assertThat(offset(result)).isZero();
+    assertThat(partition.highWatermark()).isZero();
+  }
+
+  @Test
+  void aTailRowThatCannotBeChangedIsTriedAgain() {
+    rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("down"));
+    partition.settings(objectDurable());
+    rowAnswer = CompletableFuture.completedFuture(true);
+    partition.tick(Duration.ofDays(1));
+    partition.tick(Duration.ofDays(1));
+    assertThat(rows).containsExactly(false, false);
+  }
+
+  private static PartitionSettings objectDurable() {
+    return new PartitionSettings(
+        1 << 20,
+        false,
+        1L << 60,
+        1L << 60,
+        PartitionSettings.AS_PRODUCED,
+        0,
+        false,
+        1 << 30,
+        RetentionLimits.NONE,
+        true);
   }
 
   @Test

@@ -104,7 +104,8 @@ class RetentionTest {
             },
             Runnable::run,
             Runnable::run,
-            () -> {});
+            new PartitionLeases(metadata.leases(), lease.incarnation(), WAL_ID, _ -> true),
+            new FlushSignal());
     partition =
         new Partition(
             grant,
@@ -129,7 +130,8 @@ class RetentionTest {
         0,
         false,
         1 << 30,
-        new RetentionLimits(millis, bytes));
+        new RetentionLimits(millis, bytes),
+        false);
   }
 
   private long storedLogStart() {
@@ -279,7 +281,8 @@ class RetentionTest {
             0,
             false,
             2 * batch,
-            RetentionLimits.NONE));
+            RetentionLimits.NONE,
+            false));
 
     var slice = requireNonNull(partition.slice(1 << 20));
 

@@ -7,6 +7,7 @@ import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
 import io.streamhouse.broker.partition.FlushOptions;
+import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
@@ -59,6 +60,7 @@ class StoredLogTest {
   private Runnable duringLookups = () -> {};
   private WriteAheadLog wal;
   private Partition partition;
+  private final FlushSignal signal = new FlushSignal();
   private Flusher flusher;
 
   @BeforeEach
@@ -82,11 +84,10 @@ class StoredLogTest {
   private void lead() {
     var budget = new TailBudget(1 << 20);
     var image = new Image("c", metadata.topics().image());
+    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> true);
     partition =
         new Partition(
-            new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID)
-                .take(image, _ -> false)
-                .getFirst(),
+            leases.take(image, _ -> false).getFirst(),
             List.of(),
             PartitionSettings.DEFAULT,
             () -> holds,
@@ -97,18 +98,20 @@ class StoredLogTest {
                 row -> segments.open(row).join(),
                 Runnable::run,
                 Runnable::run,
-                () -> {}),
+                leases,
+                signal),
             time);
     flusher =
         new Flusher(
             () -> List.of(partition),
-            new FlushOptions(1 << 20, Duration.ofSeconds(5), false, 4, 1 << 20),
+            new FlushOptions(1 << 20, Duration.ofSeconds(5), Duration.ZERO, false, 4, 1 << 20),
             budget,
             metadata.manifest(),
             store,
             INCARNATION,
             () -> new UUID(random.nextLong(), random.nextLong()),
             Runnable::run,
+            signal,
             time);
   }
 
@@ -150,7 +153,7 @@ class StoredLogTest {
   }
 
   private void flush() {
-    flusher.request();
+    signal.request();
     for (int i = 0; i < 100 && flusher.step() != Flusher.Progress.IDLE; i++) {}
   }
 

@@ -9,12 +9,14 @@ import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
 import io.streamhouse.broker.partition.FlushOptions;
+import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Leadership;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
 import io.streamhouse.broker.partition.PartitionSettings;
 import io.streamhouse.broker.partition.Recovery;
+import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.TailBudget;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
@@ -63,7 +65,12 @@ final class AgentSimulation {
   private final InMemoryMetadata metadata;
   private final InMemoryStore store = new InMemoryStore();
   private final FlakyStore flaky;
-  private final SimulatedWalFiles disk;
+
+  /// The level never changes from `object`: then even the loss of the disk loses nothing.
+  private final boolean alwaysObject;
+
+  private boolean objectDurable;
+  private SimulatedWalFiles disk;
   private final Fsync fsync;
   private final UUID topicId;
   private final List<Producer> producers = new ArrayList<>();
@@ -80,6 +87,7 @@ final class AgentSimulation {
     final Session session;
     final WriteAheadLog wal;
     final Leadership leadership;
+    final FlushSignal signal = new FlushSignal();
     final Flusher flusher;
     final Recovery recovery;
     final TailBudget budget = new TailBudget(1 << 16);
@@ -97,7 +105,7 @@ final class AgentSimulation {
               Duration.ofSeconds(1),
               time);
       var image = new Image("simulated", metadata.topics().image());
-      var leases = new PartitionLeases(metadata.leases(), incarnation, WAL_ID);
+      var leases = new PartitionLeases(metadata.leases(), incarnation, WAL_ID, _ -> !objectDurable);
       recovery =
           Recovery.run(
               image,
@@ -108,14 +116,14 @@ final class AgentSimulation {
               new WalOptions(fsync, Duration.ofMillis(100), 1 << 12, 1 << 15, 0),
               time);
       wal = recovery.wal();
-      var requested = new Runnable[1];
       var background =
           new BackgroundWork(
               metadata.manifest(),
               row -> open(row, flaky),
               Runnable::run,
               Runnable::run,
-              () -> requested[0].run());
+              leases,
+              signal);
       leadership =
           new Leadership(
               leases,
@@ -129,7 +137,7 @@ final class AgentSimulation {
                       budget,
                       background,
                       time),
-              _ -> PartitionSettings.DEFAULT);
+              _ -> settings());
       leadership.open(image, recovery.grants());
       flusher =
           new Flusher(
@@ -137,6 +145,7 @@ final class AgentSimulation {
               new FlushOptions(
                   1 << 11,
                   Duration.ofSeconds(5),
+                  Duration.ofMillis(random.nextInt(3) * 500L),
                   random.nextBoolean(),
                   1 + random.nextInt(4),
                   1 << 12),
@@ -146,8 +155,8 @@ final class AgentSimulation {
               incarnation,
               AgentSimulation.this::id,
               blocking::add,
+              signal,
               time);
-      requested[0] = flusher::request;
     }
 
     Partition partition(int index) {
@@ -251,6 +260,8 @@ final class AgentSimulation {
     this.random = new SplittableRandom(seed);
     this.fsync = random.nextInt(3) == 0 ? Fsync.INTERVAL : Fsync.ALWAYS;
     this.disk = new SimulatedWalFiles(random);
+    this.alwaysObject = random.nextInt(4) == 0;
+    this.objectDurable = alwaysObject || random.nextInt(4) == 0;
     this.flaky = new FlakyStore(store, random);
     this.metadata =
         new InMemoryMetadata(
@@ -274,6 +285,20 @@ final class AgentSimulation {
     for (int i = 0; i < PRODUCERS; i++) {
       producers.add(new Producer(1000 + i, i % PARTITIONS));
     }
+  }
+
+  private PartitionSettings settings() {
+    return new PartitionSettings(
+        1 << 20,
+        false,
+        1L << 60,
+        1L << 60,
+        PartitionSettings.AS_PRODUCED,
+        0,
+        false,
+        1 << 30,
+        RetentionLimits.NONE,
+        objectDurable);
   }
 
   private void fail(String transaction) {
@@ -301,7 +326,7 @@ final class AgentSimulation {
 
   private void step() throws Exception {
     var current = requireNonNull(life);
-    switch (random.nextInt(24)) {
+    switch (random.nextInt(25)) {
       case 0, 1, 2, 3, 4, 5, 6 -> producers.get(random.nextInt(PRODUCERS)).send();
       case 7, 8, 9, 10 -> current.wal.poll();
       case 11 -> current.wal.pollSync();
@@ -317,7 +342,8 @@ final class AgentSimulation {
           read(i);
         }
       }
-      case 22 -> {
+      case 22 -> changeLevel(current);
+      case 23 -> {
         if (random.nextInt(4) == 0) {
           die(fsync == Fsync.ALWAYS && random.nextBoolean());
           boot();
@@ -331,7 +357,7 @@ final class AgentSimulation {
 
   private void flushStep(Life current) {
     if (random.nextInt(3) == 0) {
-      current.flusher.request();
+      current.signal.request();
     }
     current.flusher.step();
     if (random.nextBoolean()) {
@@ -342,6 +368,13 @@ final class AgentSimulation {
   private void upload(Life current) {
     if (!current.blocking.isEmpty()) {
       current.blocking.remove(random.nextInt(current.blocking.size())).run();
+    }
+  }
+
+  private void changeLevel(Life current) {
+    if (!alwaysObject && random.nextInt(3) == 0) {
+      objectDurable = !objectDurable;
+      current.leadership.all().forEach(partition -> partition.settings(settings()));
     }
   }
 
@@ -375,7 +408,9 @@ final class AgentSimulation {
   private void die(boolean power) {
     crashes++;
     life = null;
-    if (power) {
+    if (alwaysObject && random.nextInt(3) == 0) {
+      disk = new SimulatedWalFiles(random);
+    } else if (power) {
       disk.losePower();
     } else {
       disk.killProcess();
@@ -408,7 +443,7 @@ final class AgentSimulation {
       renew(current);
       while (current.wal.poll()) {}
       producers.forEach(Producer::settle);
-      current.flusher.request();
+      current.signal.request();
       for (int s = 0; s < 16; s++) {
         current.flusher.step();
         upload(current);

@@ -1,0 +1,103 @@
+package io.streamhouse.broker.partition;
+
+/// Whether a partition's appends go through the write-ahead log, and what of its tail is in there.
+/// Guarded by its partition's lock.
+///
+/// A partition whose level is `object` appends without the log, and its row in the metadata names
+/// no tail. What the log has of a tail is always one run that begins at or below the committed end:
+/// so that replay never meets a gap, a change to `local` first gives the log what the tail has
+/// already. And nothing is acknowledged from the log before the row names it as the tail.
+///
+/// | level wanted | row      | does                                                        |
+/// |--------------|----------|-------------------------------------------------------------|
+/// | `local`      | not ours | has the row set; appends go on without the log meanwhile    |
+/// | `local`      | ours     | gives the log the tail, then every append                   |
+/// | `object`     | ours     | appends without the log; clears the row once nothing in the |
+/// |              |          | log is uncommitted                                          |
+///
+/// The row is not known while it is being changed or after that failed: then it counts as not ours
+/// for `local`, and as to be cleared for `object`.
+final class Logging {
+
+  private boolean on;
+  private long end;
+  private Row row;
+  private boolean changing;
+
+  private enum Row {
+    OURS,
+    UNKNOWN,
+    NONE
+  }
+
+  /// What is to be done now, if anything.
+  enum Action {
+    NOTHING,
+    /// Have the row name this agent's log: [#changed] says what became of it.
+    SET_ROW,
+    /// Have the row name no log: [#changed] says what became of it.
+    CLEAR_ROW,
+    /// Append the tail from [#from] on to the log, then call [#caughtUp].
+    LOG_TAIL
+  }
+
+  /// @param named whether the row names this agent's log
+  /// @param wanted whether appends should go through it
+  /// @param replayedEnd of what the log has
+  Logging(boolean named, boolean wanted, long replayedEnd) {
+    this.row = named ? Row.OURS : Row.NONE;
+    this.on = named && wanted;
+    this.end = replayedEnd;
+  }
+
+  /// Whether appends go through the log.
+  boolean on() {
+    return on;
+  }
+
+  /// The log has been given everything up to `endOffset`.
+  void logged(long endOffset) {
+    end = endOffset;
+  }
+
+  /// Where the log must go on so that its run has no gap.
+  long from(long committedEnd) {
+    return Math.max(end, committedEnd);
+  }
+
+  /// The log has the whole tail; appends follow.
+  void caughtUp() {
+    on = true;
+  }
+
+  Action next(boolean wanted, long committedEnd) {
+    if (wanted) {
+      if (on) {
+        return Action.NOTHING;
+      }
+      if (row == Row.OURS) {
+        return Action.LOG_TAIL;
+      }
+      return change(Action.SET_ROW);
+    }
+    on = false;
+    return row == Row.NONE || committedEnd < end ? Action.NOTHING : change(Action.CLEAR_ROW);
+  }
+
+  private Action change(Action action) {
+    if (changing) {
+      return Action.NOTHING;
+    }
+    changing = true;
+    row = Row.UNKNOWN;
+    return action;
+  }
+
+  /// The row was changed, or it is not known whether.
+  void changed(Action action, boolean done) {
+    changing = false;
+    if (done) {
+      row = action == Action.SET_ROW ? Row.OURS : Row.NONE;
+    }
+  }
+}
