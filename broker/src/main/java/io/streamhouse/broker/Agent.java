@@ -6,6 +6,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.streamhouse.broker.api.AdminApis;
 import io.streamhouse.broker.api.DataApis;
 import io.streamhouse.broker.api.GroupApis;
+import io.streamhouse.broker.api.RequestMetrics;
 import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.catalog.StoredCatalog;
 import io.streamhouse.broker.config.AgentConfig;
@@ -29,6 +30,7 @@ import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Leadership;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
+import io.streamhouse.broker.partition.PartitionMetrics;
 import io.streamhouse.broker.partition.PartitionSettings;
 import io.streamhouse.broker.partition.Recovery;
 import io.streamhouse.broker.partition.Retention;
@@ -44,11 +46,13 @@ import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
 import io.streamhouse.broker.storage.LocalDirectoryStore;
 import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.storage.StorageMetrics;
 import io.streamhouse.broker.sweep.SweepGuard;
 import io.streamhouse.broker.sweep.SweepMetrics;
 import io.streamhouse.broker.sweep.SweepOptions;
 import io.streamhouse.broker.sweep.Sweeper;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
+import io.streamhouse.broker.wal.WalMetrics;
 import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.NewSession;
@@ -179,11 +183,12 @@ public final class Agent implements AutoCloseable {
     started("blocking workers", blocking);
     var computing = new WorkerPool("computing", 1, 10_000);
     started("computing workers", computing);
-    var store = new LocalDirectoryStore(storage.objectDir());
+    var store = StorageMetrics.measure(new LocalDirectoryStore(storage.objectDir()), meters, time);
     started("object store", store);
     var segments =
         new SegmentCache(store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
     started("segment cache", segments);
+    StorageMetrics.register(meters, segments);
 
     var changes = new WorkerPool("catalog", 1, 1000);
     started("catalog worker", changes);
@@ -203,7 +208,7 @@ public final class Agent implements AutoCloseable {
             catalog.image(),
             leases,
             topic -> metadata.topics().deletedAmong(List.of(topic)).contains(topic),
-            new DirectoryWalFiles(directory.wal()),
+            WalMetrics.measure(new DirectoryWalFiles(directory.wal()), meters, time),
             directory.walId(),
             walOptions(config),
             time);
@@ -211,6 +216,7 @@ public final class Agent implements AutoCloseable {
     var writer = Thread.ofPlatform().name("wal-writer").daemon().unstarted(fatal(wal::drive));
     started("write-ahead log", () -> stopWriter(wal, writer));
     AgentHealth.log(health, wal);
+    WalMetrics.register(meters, wal);
     writer.start();
     if (config.wal().fsync() == AgentConfig.Fsync.INTERVAL) {
       Thread.ofPlatform().name("wal-sync").daemon().start(fatal(wal::driveSync));
@@ -242,6 +248,7 @@ public final class Agent implements AutoCloseable {
     leadership.open(catalog.image(), recovery.grants());
     started("leadership", leadership::release);
     AgentHealth.flushing(health, leadership, catalog);
+    PartitionMetrics.register(meters, leadership, budget);
     catalog.follow(image -> {
       topicDefaults = topicDefaults(config, image);
       return leadership.reconcile(image);
@@ -331,15 +338,17 @@ public final class Agent implements AutoCloseable {
     groups.start();
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
     every(housekeeping, TICK, logs::prune);
+    var process = new ProcessMetrics(meters);
+    started("process metrics", process);
     var pages =
         Map.of(
             "/health", new HealthPage(health),
             "/ready", new ReadyPage(() -> session.holds() ? waitsFor : "the session does not hold"),
-            "/metrics", new MetricsPage(meters::scrape));
+            "/metrics", new MetricsPage(type -> scrape(meters, process, type)));
     if (config.http().listener().isPresent()) {
       started("http", http(config.http(), config.http().listener().get(), pages));
     }
-    server.serve(handlers, Features.NONE);
+    server.serve(RequestMetrics.around(handlers, meters, time), Features.NONE);
     waitsFor = null;
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.
@@ -412,6 +421,12 @@ public final class Agent implements AutoCloseable {
     }
     httpAddress = Optional.of(listener.withPort(http.port()).address());
     return http;
+  }
+
+  private static String scrape(
+      PrometheusMeterRegistry meters, ProcessMetrics process, String type) {
+    process.bind();
+    return meters.scrape(type);
   }
 
   private static ServerOptions serverOptions(AgentConfig config) {

@@ -1,0 +1,36 @@
+package io.streamhouse.broker.partition;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+
+/// What is led here and what of it is not in an object yet.
+public final class PartitionMetrics {
+
+  private PartitionMetrics() {}
+
+  public static void register(MeterRegistry meters, Leadership leadership, TailBudget budget) {
+    Gauge.builder("streamhouse.partitions.led", leadership, one -> one.all().size())
+        .description("Partitions whose leases this agent holds.")
+        .register(meters);
+    Gauge.builder("streamhouse.flush.lag", leadership, PartitionMetrics::oldestUnflushedSeconds)
+        .baseUnit("seconds")
+        .description("Age of the oldest record that is in no object yet.")
+        .register(meters);
+    Gauge.builder("streamhouse.tail", budget, TailBudget::used)
+        .baseUnit("bytes")
+        .description("Records in memory that are in no object yet.")
+        .register(meters);
+    Gauge.builder("streamhouse.tail.limit", budget, TailBudget::limit)
+        .baseUnit("bytes")
+        .description("How many there may be (streamhouse.tail.max.bytes); then produce is refused.")
+        .register(meters);
+  }
+
+  private static double oldestUnflushedSeconds(Leadership leadership) {
+    long oldest = 0;
+    for (var partition : leadership.all()) {
+      oldest = Math.max(oldest, partition.unflushedNanos().orElse(0));
+    }
+    return oldest / 1e9;
+  }
+}
