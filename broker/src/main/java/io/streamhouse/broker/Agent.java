@@ -44,7 +44,6 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.runtime.WorkerPool;
 import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
-import io.streamhouse.broker.storage.LocalDirectoryStore;
 import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.StorageMetrics;
 import io.streamhouse.broker.sweep.SweepGuard;
@@ -183,7 +182,8 @@ public final class Agent implements AutoCloseable {
     started("blocking workers", blocking);
     var computing = new WorkerPool("computing", 1, 10_000);
     started("computing workers", computing);
-    var store = StorageMetrics.measure(new LocalDirectoryStore(storage.objectDir()), meters, time);
+    var objects = ObjectStores.open(storage.objects(), meters, health, time, random);
+    var store = objects.store();
     started("object store", store);
     var segments =
         new SegmentCache(store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
@@ -281,6 +281,8 @@ public final class Agent implements AutoCloseable {
     started("timers", timers);
     var housekeeping = new ThreadLoop("housekeeping", this::die);
     started("housekeeping", housekeeping);
+    objects.tidy(blocking);
+    every(housekeeping, ObjectStores.HOUSEKEEPING_PAUSE, () -> objects.tidy(blocking));
     every(
         housekeeping,
         TICK,

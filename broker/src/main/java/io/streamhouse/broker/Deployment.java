@@ -1,14 +1,14 @@
 package io.streamhouse.broker;
 
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.AgentConfig.ObjectPlace;
+import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
-import io.streamhouse.broker.storage.LocalDirectoryStore;
 import io.streamhouse.broker.storage.ObjectStore;
 import io.streamhouse.metadata.MetadataStore;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Optional;
 
@@ -38,18 +38,18 @@ public record Deployment(
     }
     try {
       var metadata = Agent.metadata(storage.metadataUrl(), random);
-      return new Deployment(metadata, objects(storage.objectDir()), directory);
+      return new Deployment(metadata, objects(storage.objects(), random), directory);
     } catch (IOException | RuntimeException failed) {
       directory.ifPresent(DataDirectory::close);
       throw failed;
     }
   }
 
-  private static ObjectStore objects(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      throw new IOException("there is no directory of objects " + directory);
+  private static ObjectStore objects(ObjectPlace place, SecureRandom random) throws IOException {
+    if (place instanceof ObjectPlace.Directory(var path) && !Files.isDirectory(path)) {
+      throw new IOException("there is no directory of objects " + path);
     }
-    return new LocalDirectoryStore(directory);
+    return ObjectStores.unguarded(place, TimeSource.system(), random);
   }
 
   /// Whether an agent has the data directory open.

@@ -50,7 +50,7 @@ class AgentTest {
     };
   }
 
-  private static void produce(Agent agent, String topic, List<String> values) throws Exception {
+  static void produce(Agent agent, String topic, List<String> values) throws Exception {
     try (var producer =
         new KafkaProducer<>(
             Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
@@ -66,7 +66,7 @@ class AgentTest {
     }
   }
 
-  private static List<String> consume(Agent agent, String topic, int count) {
+  static List<String> consume(Agent agent, String topic, int count) {
     var values = new ArrayList<String>();
     try (var consumer =
         new KafkaConsumer<>(

@@ -127,6 +127,8 @@ class ArchitectureTest {
     onlyIn("org.apache.kafka.clients..", "io.streamhouse.broker.cli..");
     onlyIn("picocli..", "io.streamhouse.broker.cli..");
     onlyIn("io.micrometer.prometheusmetrics..", "io.streamhouse.broker");
+    onlyIn("software.amazon..", "io.streamhouse.broker.storage.s3..");
+    onlyIn("org.reactivestreams..", "io.streamhouse.broker.storage.s3..");
     onlyIn("com.github.benmanes.caffeine..", "io.streamhouse.broker.storage..");
   }
 }

@@ -26,6 +26,7 @@ public final class LogFormat extends ContextAwareBase implements Configurator {
           "org.apache.kafka", Level.WARN,
           "org.flywaydb", Level.WARN,
           "com.zaxxer.hikari", Level.WARN,
+          "software.amazon.awssdk", Level.WARN,
           "org.jooq", Level.WARN,
           "io.netty", Level.WARN);
 

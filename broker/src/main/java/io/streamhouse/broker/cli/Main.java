@@ -4,6 +4,7 @@ import io.streamhouse.broker.Agent;
 import io.streamhouse.broker.StartFailure;
 import io.streamhouse.broker.cli.StartOptions.Misuse;
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.AgentConfig.ObjectPlace;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.runtime.TimeSource;
 import java.io.IOException;
@@ -176,8 +177,18 @@ public final class Main {
     var storage = config.storage();
     out.println("StreamHouse " + version());
     out.println("  data        " + storage.dataDir());
-    if (!storage.objectDir().startsWith(storage.dataDir())) {
-      out.println("  objects     " + storage.objectDir());
+    switch (storage.objects()) {
+      case ObjectPlace.Directory(var path) -> {
+        if (!path.startsWith(storage.dataDir())) {
+          out.println("  objects     " + path);
+        }
+      }
+      case ObjectPlace.Bucket(var bucket, var prefix, var endpoint, var _, var _) ->
+          out.println(
+              "  objects     s3://"
+                  + bucket
+                  + (prefix.isEmpty() ? "" : "/" + prefix)
+                  + endpoint.map(url -> " at " + url).orElse(""));
     }
     out.println("  durability  " + durability(config));
     Logger log = null;

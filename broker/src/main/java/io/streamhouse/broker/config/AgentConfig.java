@@ -2,6 +2,7 @@ package io.streamhouse.broker.config;
 
 import com.google.errorprone.annotations.FormatMethod;
 import java.net.InetAddress;
+import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -115,12 +116,36 @@ public record AgentConfig(
       Duration offsetsRetention) {}
 
   /// @param dataDir absolute
-  /// @param objectDir absolute; where objects go
+  /// @param objects where objects go
   /// @param metadataUrl JDBC
   /// @param cacheBytes blocks of segments kept in memory
+  /// @param diskCacheBytes blocks of segments kept on disk
   /// @param diskReserveBytes what the disk must keep free for produce to be taken
   public record Storage(
-      Path dataDir, Path objectDir, String metadataUrl, long cacheBytes, long diskReserveBytes) {}
+      Path dataDir,
+      ObjectPlace objects,
+      String metadataUrl,
+      long cacheBytes,
+      long diskCacheBytes,
+      long diskReserveBytes) {}
+
+  /// Where objects are.
+  public sealed interface ObjectPlace {
+
+    /// @param path absolute
+    record Directory(Path path) implements ObjectPlace {}
+
+    /// @param prefix without slashes at its ends; perhaps empty
+    /// @param endpoint of a store that is not AWS
+    /// @param region empty: as the AWS SDK finds it
+    record Bucket(
+        String bucket,
+        String prefix,
+        Optional<URI> endpoint,
+        Optional<String> region,
+        boolean pathStyle)
+        implements ObjectPlace {}
+  }
 
   /// @param fsyncInterval with [Fsync#INTERVAL]
   public record Wal(Fsync fsync, Duration fsyncInterval, long fileBytes, long maxBytes) {}
@@ -165,6 +190,10 @@ public record AgentConfig(
     /// By how much an agent stops trusting its session before others may end it.
     public static final Duration MARGIN = Duration.ofSeconds(1);
   }
+
+  /// What a bucket's blocks may take of this machine's disk when nobody says: a few minutes of one
+  /// fast reader, small on any server's disk.
+  private static final long DISK_CACHE_BYTES = 4L << 30;
 
   /// What became of properties.
   public sealed interface Reading {
@@ -436,13 +465,7 @@ public record AgentConfig(
 
     private Storage storage() {
       var dataDir = path(AgentConfigs.DATA_DIR, get(AgentConfigs.DATA_DIR));
-      String objects = AgentConfigs.OBJECT_STORE.name();
-      var objectDir = dataDir.resolve("objects");
-      if (given.containsKey(objects)) {
-        objectDir = path(AgentConfigs.OBJECT_STORE, getOr(AgentConfigs.OBJECT_STORE, "objects"));
-      } else {
-        derived.put(objects, objectDir.toString());
-      }
+      var objects = objects(dataDir);
       String metadata = AgentConfigs.METADATA_URL.name();
       String url = "jdbc:sqlite:" + dataDir.resolve("metadata.db");
       if (given.containsKey(metadata)) {
@@ -452,10 +475,47 @@ public record AgentConfig(
       }
       return new Storage(
           dataDir,
-          objectDir,
+          objects,
           url,
           get(AgentConfigs.CACHE_BYTES),
+          derived(
+              AgentConfigs.DISK_CACHE_BYTES,
+              objects instanceof ObjectPlace.Bucket ? DISK_CACHE_BYTES : 0L),
           get(AgentConfigs.DISK_RESERVE_BYTES));
+    }
+
+    private ObjectPlace objects(Path dataDir) {
+      var setting = AgentConfigs.OBJECT_STORE;
+      var endpoint = get(AgentConfigs.S3_ENDPOINT);
+      var region = get(AgentConfigs.S3_REGION);
+      boolean pathStyle = derived(AgentConfigs.S3_PATH_STYLE, endpoint.isPresent());
+      if (given.containsKey(setting.name())) {
+        String place = getOr(setting, "objects");
+        if (!place.startsWith("s3:")) {
+          return new ObjectPlace.Directory(path(setting, place));
+        }
+        var path = place.substring("s3://".length());
+        int slash = path.indexOf('/');
+        var bucket = slash < 0 ? path : path.substring(0, slash);
+        var prefix = slash < 0 ? "" : path.substring(slash + 1);
+        return new ObjectPlace.Bucket(
+            bucket,
+            prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix,
+            endpoint,
+            region,
+            pathStyle);
+      }
+      var directory = dataDir.resolve("objects");
+      derived.put(setting.name(), directory.toString());
+      return new ObjectPlace.Directory(directory);
+    }
+
+    /// The value of a setting whose default follows from others.
+    private <T> T derived(Setting<T> setting, T fallback) {
+      if (!given.containsKey(setting.name())) {
+        derived.put(setting.name(), fallback.toString());
+      }
+      return getOr(setting, fallback.toString());
     }
 
     private Path path(Setting<String> setting, String text) {

@@ -5,11 +5,15 @@ import static io.streamhouse.broker.config.Importance.HIGH;
 import io.streamhouse.broker.config.AgentConfig.Fsync;
 import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
 import io.streamhouse.broker.config.DescribedConfig.Synonym;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Definitions of every agent setting that does something here, Kafka's names first, and of those
@@ -17,6 +21,12 @@ import org.jspecify.annotations.Nullable;
 public final class AgentConfigs {
 
   private static final long ANY = Long.MAX_VALUE;
+
+  /// S3 takes keys of 1,024 bytes; what objects are called below the prefix needs up to 900.
+  private static final int MAX_BUCKET_URL = 120;
+
+  private static final Pattern BUCKET_URL =
+      Pattern.compile("s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*/?");
 
   // Identity
 
@@ -255,16 +265,40 @@ public final class AgentConfigs {
               "streamhouse.object.store",
               ConfigType.STRING,
               null,
-              "Where objects go: a directory, as a path or a file: URL.",
-              "directory",
-              text -> {
-                if (text.startsWith("s3:")) {
-                  throw new BadValue("S3 is not supported yet; give a directory");
-                }
-                return directory(text);
-              })
+              "Where objects go: a bucket, or a directory as a path or a file: URL.",
+              "s3://BUCKET/PREFIX, directory",
+              text -> text.startsWith("s3:") ? bucket(text) : directory(text))
           .why("`objects` in the data directory.")
           .importance(HIGH);
+
+  static final Setting<Optional<URI>> S3_ENDPOINT =
+      Setting.of(
+          "streamhouse.s3.endpoint",
+          ConfigType.STRING,
+          "",
+          "URL of a store that speaks S3 and is not AWS. Empty: AWS, in the region.",
+          "http://HOST:PORT, https://HOST:PORT",
+          AgentConfigs::endpoint);
+
+  static final Setting<Optional<String>> S3_REGION =
+      Setting.of(
+          "streamhouse.s3.region",
+          ConfigType.STRING,
+          "",
+          "Region of the bucket. Empty: as the AWS SDK finds it (`AWS_REGION`, profile, machine),"
+              + " or us-east-1 where an endpoint is given.",
+          "",
+          text -> text.isBlank() ? Optional.empty() : Optional.of(text.strip()));
+
+  static final Setting<Boolean> S3_PATH_STYLE =
+      Setting.of(
+              "streamhouse.s3.path.style",
+              ConfigType.BOOLEAN,
+              null,
+              "Whether the bucket is named in the path of a request and not in its host.",
+              "true, false",
+              AgentConfigs::yes)
+          .why("`true` where an endpoint is given: most such stores have no host per bucket.");
 
   static final Setting<String> METADATA_URL =
       Setting.<String>of(
@@ -293,6 +327,17 @@ public final class AgentConfigs {
               ANY,
               "Blocks of segments kept in memory for readers.")
           .why("Two objects' worth; it grows with use, so an idle agent pays nothing.");
+
+  static final Setting<Long> DISK_CACHE_BYTES =
+      Setting.int64(
+              "streamhouse.cache.disk.bytes",
+              null,
+              0,
+              ANY,
+              "Blocks of segments kept on disk for readers, in `cache` in the data directory; 0:"
+                  + " none.")
+          .why(
+              "4294967296 with a bucket, 0 with a directory, whose objects are on a disk already.");
 
   static final Setting<Long> DISK_RESERVE_BYTES =
       Setting.int64(
@@ -483,8 +528,12 @@ public final class AgentConfigs {
           OFFSETS_RETENTION_MINUTES,
           DATA_DIR,
           OBJECT_STORE,
+          S3_ENDPOINT,
+          S3_REGION,
+          S3_PATH_STYLE,
           METADATA_URL,
           CACHE_BYTES,
+          DISK_CACHE_BYTES,
           DISK_RESERVE_BYTES,
           WAL_FSYNC,
           WAL_FSYNC_INTERVAL_MS,
@@ -524,6 +573,42 @@ public final class AgentConfigs {
     return List.copyOf(listeners);
   }
 
+  /// A bucket's rules are the store's own; what no store takes is refused here.
+  private static String bucket(String text) throws BadValue {
+    if (!BUCKET_URL.matcher(text).matches()) {
+      throw new BadValue(
+          "must be s3://BUCKET or s3://BUCKET/PREFIX, of letters, digits and ._=- joined by /");
+    }
+    if (text.length() > MAX_BUCKET_URL) {
+      throw new BadValue("must not be longer than %d characters".formatted(MAX_BUCKET_URL));
+    }
+    return text;
+  }
+
+  private static Optional<URI> endpoint(String text) throws BadValue {
+    if (text.isBlank()) {
+      return Optional.empty();
+    }
+    try {
+      var endpoint = new URI(text.strip());
+      boolean http = "http".equals(endpoint.getScheme()) || "https".equals(endpoint.getScheme());
+      if (http && endpoint.getHost() != null && endpoint.getUserInfo() == null) {
+        return Optional.of(endpoint);
+      }
+    } catch (URISyntaxException malformed) {
+      // Said below.
+    }
+    throw new BadValue("must be http://HOST:PORT or https://HOST:PORT");
+  }
+
+  private static boolean yes(String text) throws BadValue {
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new BadValue("must be true or false");
+    };
+  }
+
   private static String directory(String text) throws BadValue {
     String path = text;
     if (text.startsWith("file:")) {
@@ -532,7 +617,7 @@ public final class AgentConfigs {
         path = path.substring(2);
       }
     } else if (text.contains("://")) {
-      throw new BadValue("must be a directory, as a path or a file: URL");
+      throw new BadValue("must be s3://BUCKET/PREFIX or a directory, as a path or a file: URL");
     }
     if (path.isEmpty()) {
       throw new BadValue("must not be empty");

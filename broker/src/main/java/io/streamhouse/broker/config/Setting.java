@@ -111,7 +111,7 @@ public final class Setting<T> {
   }
 
   static Setting<Long> int64(
-      String name, String defaultValue, long least, long most, String documentation) {
+      String name, @Nullable String defaultValue, long least, long most, String documentation) {
     return of(
         name,
         ConfigType.LONG,

@@ -3,10 +3,12 @@ package io.streamhouse.broker.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.config.AgentConfig.Fsync;
+import io.streamhouse.broker.config.AgentConfig.ObjectPlace;
 import io.streamhouse.broker.config.AgentConfig.Reading;
 import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,13 +56,40 @@ final class AgentConfigTest {
     assertThat(config.wal().fsync()).isEqualTo(Fsync.ALWAYS);
     assertThat(config.flush().compression()).isEqualTo(SegmentCompression.LZ4);
     assertThat(config.storage().dataDir()).isEqualTo(Path.of("data").toAbsolutePath());
-    assertThat(config.storage().objectDir()).isEqualTo(Path.of("data/objects").toAbsolutePath());
+    assertThat(config.storage().objects())
+        .isEqualTo(new ObjectPlace.Directory(Path.of("data/objects").toAbsolutePath()));
+    assertThat(config.storage().diskCacheBytes()).isZero();
     assertThat(config.storage().metadataUrl())
         .isEqualTo("jdbc:sqlite:" + Path.of("data/metadata.db").toAbsolutePath());
     assertThat(config.rack()).isEmpty();
     assertThat(config.withoutEffect()).isEmpty();
     assertThat(config.warnings()).isEmpty();
     assertThat(topic(config).durability()).isEqualTo(Durability.LOCAL);
+  }
+
+  @Test
+  void objectsGoToABucketOrADirectory() {
+    assertThat(valid("streamhouse.object.store", "file:///var/objects").storage().objects())
+        .isEqualTo(new ObjectPlace.Directory(Path.of("/var/objects")));
+    var aws = valid("streamhouse.object.store", "s3://b1.example/a/b/").storage();
+    assertThat(aws.objects())
+        .isEqualTo(
+            new ObjectPlace.Bucket("b1.example", "a/b", Optional.empty(), Optional.empty(), false));
+    assertThat(aws.diskCacheBytes()).isPositive();
+    assertThat(
+            valid(
+                    "streamhouse.object.store", "s3://bucket",
+                    "streamhouse.s3.endpoint", "http://127.0.0.1:9000",
+                    "streamhouse.s3.region", "eu-central-1")
+                .storage()
+                .objects())
+        .isEqualTo(
+            new ObjectPlace.Bucket(
+                "bucket",
+                "",
+                Optional.of(URI.create("http://127.0.0.1:9000")),
+                Optional.of("eu-central-1"),
+                true));
   }
 
   @Test
@@ -88,7 +117,8 @@ final class AgentConfigTest {
                 "log.retention.ms", "-7",
                 "retention.ms", "5",
                 "streamhouse.wal.fsync", "sometimes",
-                "streamhouse.object.store", "s3://bucket/path",
+                "streamhouse.object.store", "s3://bucket/../path",
+                "streamhouse.s3.endpoint", "localhost:9000",
                 "node.id", "1",
                 "broker.id", "2",
                 "streamhouse.session.renew.ms", "9000",
@@ -96,9 +126,11 @@ final class AgentConfigTest {
         .containsExactly(
             "invalid value '-7' for log.retention.ms: must be at least -1",
             "invalid value 'SSL://:9093' for listeners: security protocol SSL is not supported yet",
+            "invalid value 'localhost:9000' for streamhouse.s3.endpoint: must be http://HOST:PORT"
+                + " or https://HOST:PORT",
             "invalid value 'none' for num.partitions: must be a whole number",
-            "invalid value 's3://bucket/path' for streamhouse.object.store: S3 is not supported"
-                + " yet; give a directory",
+            "invalid value 's3://bucket/../path' for streamhouse.object.store: must be s3://BUCKET"
+                + " or s3://BUCKET/PREFIX, of letters, digits and ._=- joined by /",
             "invalid value 'sometimes' for streamhouse.wal.fsync: must be one of always, interval,"
                 + " never",
             "node.id (1) and broker.id (2) differ",
