@@ -16,6 +16,7 @@ import io.streamhouse.broker.config.TimestampType;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.config.TopicDefaults;
 import io.streamhouse.broker.group.GroupCoordinator;
+import io.streamhouse.broker.group.GroupMetrics;
 import io.streamhouse.broker.http.HealthPage;
 import io.streamhouse.broker.http.HttpServer;
 import io.streamhouse.broker.http.MetricsPage;
@@ -155,6 +156,7 @@ public final class Agent implements AutoCloseable {
     started("data directory", directory);
     var metadata = metadata(storage.metadataUrl(), random);
     started("metadata", metadata);
+    metadata.observe(new MetadataMetrics(meters));
     directory.join(metadata.clusterId());
 
     // Ports come early: a taken one fails the start before anything is recovered.
@@ -275,6 +277,7 @@ public final class Agent implements AutoCloseable {
             flushSignal,
             time);
     var flushing = new FlushDriver(flusher, flushSignal, time, this::die);
+    PartitionMetrics.register(meters, flusher);
     started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership));
 
     var timers = new ThreadLoop("timers", this::die);
@@ -338,6 +341,7 @@ public final class Agent implements AutoCloseable {
             random,
             config.groups());
     groups.start();
+    GroupMetrics.register(meters, groups);
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
     every(housekeeping, TICK, logs::prune);
     var process = new ProcessMetrics(meters);

@@ -129,6 +129,11 @@ class AgentTest {
       assertThat(get(client, agent, "/ready").statusCode()).isEqualTo(200);
       assertThat(get(client, agent, "/metrics").body())
           .contains("# TYPE streamhouse_request_bytes_total counter")
+          .contains("streamhouse_produce_batches_total 1.0")
+          .contains("streamhouse_request_duration_seconds_count{api=\"Produce\"} 1")
+          .containsPattern("streamhouse_wal_sync_seconds_count [1-9]")
+          .containsPattern("streamhouse_metadata_transaction_seconds_count\\{[^}]*} [1-9]")
+          .containsPattern("jvm_memory_used_bytes\\{")
           .containsPattern("streamhouse_request_bytes_total [1-9]");
     }
   }

@@ -23,6 +23,10 @@ public interface MetadataStore extends AutoCloseable {
 
   Sweeps sweeps();
 
+  /// Has `observer` told of every transaction from now on; one at a time. A store without
+  /// transactions tells it nothing.
+  default void observe(TransactionObserver observer) {}
+
   /// The cluster id, chosen when the schema was created: 22 characters, Kafka's base64 of a UUID.
   String clusterId();
 

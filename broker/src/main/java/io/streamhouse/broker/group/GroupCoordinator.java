@@ -185,6 +185,22 @@ public final class GroupCoordinator implements AutoCloseable {
     return answer;
   }
 
+  /// How many groups this agent coordinates.
+  CompletableFuture<Integer> count() {
+    var answer = new CompletableFuture<Integer>();
+    run(
+        answer,
+        0,
+        () -> {
+          int count = 0;
+          for (var slot : slots) {
+            count += slot.shard == null ? 0 : slot.shard.size();
+          }
+          answer.complete(count);
+        });
+    return answer;
+  }
+
   /// @param loading some shards are being read: their groups are missing here
   public record Listing(boolean loading, List<Listed> groups) {}
 

@@ -275,6 +275,10 @@ final class GroupShard {
     return new GroupAnswer.OffsetsDeleted(kept);
   }
 
+  int size() {
+    return groups.size();
+  }
+
   /// All groups, as far as they are known to be stored.
   List<GroupCoordinator.Listed> list() {
     return groups.values().stream()

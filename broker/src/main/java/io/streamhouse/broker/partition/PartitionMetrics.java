@@ -1,5 +1,6 @@
 package io.streamhouse.broker.partition;
 
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 
@@ -23,6 +24,18 @@ public final class PartitionMetrics {
     Gauge.builder("streamhouse.tail.limit", budget, TailBudget::limit)
         .baseUnit("bytes")
         .description("How many there may be (streamhouse.tail.max.bytes); then produce is refused.")
+        .register(meters);
+  }
+
+  public static void register(MeterRegistry meters, Flusher flusher) {
+    FunctionCounter.builder("streamhouse.flush.objects", flusher, Flusher::committed)
+        .description("Objects uploaded and committed.")
+        .register(meters);
+    FunctionCounter.builder("streamhouse.flush.failures", flusher, Flusher::failures)
+        .description("Steps of a flush that failed and are taken again.")
+        .register(meters);
+    Gauge.builder("streamhouse.flush.in.flight", flusher, Flusher::flying)
+        .description("Objects on their way into the store.")
         .register(meters);
   }
 

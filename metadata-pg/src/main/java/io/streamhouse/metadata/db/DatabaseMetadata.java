@@ -9,12 +9,13 @@ import io.streamhouse.metadata.RandomIds;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.Sweeps;
 import io.streamhouse.metadata.TopicCatalog;
+import io.streamhouse.metadata.TransactionObserver;
 import java.util.random.RandomGenerator;
 
 /// The roles over one database, whichever it is. Closing it closes what it was given.
 final class DatabaseMetadata implements MetadataStore {
 
-  private final Transactions transactions;
+  private final ObservedTransactions transactions;
   private final Changes changes;
   private final String clusterId;
   private final TopicCatalog topics;
@@ -26,8 +27,8 @@ final class DatabaseMetadata implements MetadataStore {
   /// Chooses the cluster's id if there is none yet.
   ///
   /// @param random where topic ids and the cluster id come from; used by any thread
-  DatabaseMetadata(Transactions transactions, Changes changes, RandomGenerator random) {
-    this.transactions = transactions;
+  DatabaseMetadata(Transactions database, Changes changes, RandomGenerator random) {
+    this.transactions = new ObservedTransactions(database);
     this.changes = changes;
     this.topics = new DatabaseCatalog(transactions, random);
     this.leases = new DatabaseLeases(transactions);
@@ -91,6 +92,11 @@ final class DatabaseMetadata implements MetadataStore {
   @Override
   public Sweeps sweeps() {
     return sweeps;
+  }
+
+  @Override
+  public void observe(TransactionObserver observer) {
+    transactions.observe(observer);
   }
 
   @Override
