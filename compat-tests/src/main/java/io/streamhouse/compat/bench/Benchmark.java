@@ -59,6 +59,7 @@ public final class Benchmark {
   private final long beganNanos = System.nanoTime();
   private final Map<Map<String, String>, List<ServerUnderTest>> kept = new HashMap<>();
   private int directories;
+  private int failures;
 
   private record Arguments(
       boolean quick,
@@ -178,7 +179,12 @@ public final class Benchmark {
           say("no time left for " + each.name());
           continue;
         }
-        run(each);
+        try {
+          run(each);
+        } catch (RuntimeException failed) {
+          failures++;
+          say("%s failed: %s".formatted(each.name(), failed));
+        }
         System.out.print(report.rows(each));
         System.out.flush();
         save();
@@ -188,11 +194,15 @@ public final class Benchmark {
       delete(work);
     }
     say("all of it is in " + results("md") + " and " + results("csv"));
+    if (failures > 0) {
+      say(failures + " runs failed");
+      System.exit(1);
+    }
   }
 
   private boolean outOfTime() {
     return arguments.quick()
-        && System.nanoTime() - beganNanos > QUICK_LIMIT.minusSeconds(25).toNanos();
+        && System.nanoTime() - beganNanos > QUICK_LIMIT.minusSeconds(35).toNanos();
   }
 
   /// The first start of a build prepares faster ones.
@@ -260,7 +270,10 @@ public final class Benchmark {
         runs[index] =
             each.fresh() ? fresh(each, contender) : loaded(each, servers.get(index), servers);
       } catch (RuntimeException failed) {
-        say("%s, pair %d, %s failed: %s".formatted(each.name(), number, contender.name(), failed));
+        failures++;
+        say(
+            "%s, pair %d, %s failed: %s"
+                .formatted(each.name(), number + 1, contender.name(), failed));
         return;
       }
       say(
