@@ -86,6 +86,36 @@ public final class WalFileReader {
     }
   }
 
+  /// Reads one entry alone, whose frame begins at `position` of the file.
+  ///
+  /// @param batchBytes how long the batch in it is
+  /// @param frame the file's bytes from there on, as many as the entry has
+  /// @throws WalDamaged if they are not a valid entry of that file and position
+  public static WalEntry entryAt(
+      String name, long sequence, long position, int batchBytes, ByteBuffer frame)
+      throws WalDamaged {
+    int bytes = WalFormat.ENTRY_OVERHEAD_BYTES + batchBytes;
+    int length = bytes - WalFormat.FRAME_OVERHEAD_BYTES;
+    if (frame.remaining() != bytes
+        || frame.getInt(frame.position()) != length
+        || frame.get(frame.position() + 8) != WalFormat.ENTRY) {
+      throw new WalDamaged(
+          name,
+          position,
+          "an entry of " + bytes + " bytes",
+          frame.remaining() < bytes ? frame.remaining() + " bytes" : "something else");
+    }
+    var crc = WalFormat.seeded(sequence, position);
+    crc.update(frame.slice(frame.position() + WalFormat.FRAME_OVERHEAD_BYTES, length));
+    int found = (int) crc.getValue();
+    int expected = frame.getInt(frame.position() + 4);
+    if (found != expected) {
+      throw new WalDamaged(
+          name, position, "crc %08x".formatted(expected), "crc %08x".formatted(found));
+    }
+    return new WalFileReader(name, sequence, frame).entry(0, length);
+  }
+
   private WalEntry entry(int at, int length) {
     var topicId = new UUID(content.getLong(at + 9), content.getLong(at + 17));
     var batch =

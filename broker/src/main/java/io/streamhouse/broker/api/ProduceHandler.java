@@ -54,6 +54,9 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
       new Outcome.Refused(
           Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "transactions are not supported yet");
 
+  /// How long clients are told to hold back when there is no room for what they sent.
+  private static final int THROTTLE_MILLIS = 200;
+
   private static final Outcome TIMED_OUT = new Outcome.Refused(Errors.REQUEST_TIMED_OUT, null);
 
   private final Catalog catalog;
@@ -334,6 +337,9 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
                 .setLogStartOffset(result.logStartOffset());
         case Outcome.Refused(var error, var why, var failure) -> {
           answer.setErrorCode(error.code()).setBaseOffset(-1).setErrorMessage(why);
+          if (failure instanceof Failure.Backpressure) {
+            response.setThrottleTimeMs(THROTTLE_MILLIS);
+          }
           var leader =
               failure == null || request.version() < LEADER_VERSION
                   ? null

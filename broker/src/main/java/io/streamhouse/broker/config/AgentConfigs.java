@@ -428,7 +428,9 @@ public final class AgentConfigs {
               "134217728",
               1 << 20,
               ANY,
-              "Unflushed records in memory; above it produce is refused.")
+              "Unflushed records in memory. Above three quarters of it those that the write-ahead"
+                  + " log has leave memory and are read back from there; what finds no room is"
+                  + " refused.")
           .why("Four flushes: one filling, one being written, and slack for a slow store.");
 
   // Topic life

@@ -1,8 +1,8 @@
 package io.streamhouse.broker.partition;
 
 import io.streamhouse.segment.BlockCompressor;
+import java.io.IOException;
 import java.util.concurrent.ConcurrentLinkedDeque;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Block compressors for objects that are built at the same time: each in one thread's hands, kept
@@ -17,7 +17,12 @@ final class Compressors {
     this.compress = compress;
   }
 
-  <T> T with(Function<@Nullable BlockCompressor, T> use) {
+  /// Work that needs a compressor.
+  interface Use<T> {
+    T apply(@Nullable BlockCompressor compressor) throws IOException;
+  }
+
+  <T> T with(Use<T> use) throws IOException {
     if (!compress) {
       return use.apply(null);
     }

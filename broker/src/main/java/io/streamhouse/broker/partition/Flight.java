@@ -6,6 +6,7 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -47,7 +48,7 @@ final class Flight {
   /// @param slices at least one; owned from here on
   Flight(UUID id, List<FlushSlice> slices, long nowNanos) {
     this.id = id;
-    this.slices = slices;
+    this.slices = new ArrayList<>(slices);
     this.notBeforeNanos = nowNanos;
     long sum = 0;
     for (var slice : slices) {
@@ -109,6 +110,12 @@ final class Flight {
       throws IOException, MetadataUnavailable {
     switch (step) {
       case BUILD -> {
+        // What is not led here any more is not worth building, and may not be in the log any more.
+        slices.removeIf(FlushSlice::droppedIfClosed);
+        if (slices.isEmpty()) {
+          step = Step.COMMIT;
+          return false;
+        }
         object = compressors.with(compressor -> FlushObject.of(id, slices, compressor));
         step = Step.REGISTER;
       }
@@ -143,6 +150,14 @@ final class Flight {
   }
 
   void release() {
+    if (object != null) {
+      object.release();
+    }
     slices.forEach(FlushSlice::release);
+  }
+
+  /// Whether nothing of it is worth committing any more.
+  boolean isEmpty() {
+    return slices.isEmpty();
   }
 }

@@ -4,6 +4,7 @@ import io.streamhouse.broker.storage.ObjectInfo;
 import io.streamhouse.broker.storage.ObjectStore;
 import io.streamhouse.broker.storage.ObjectStore.PutResult;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.BlockCompressor;
 import io.streamhouse.segment.ObjectKey;
 import io.streamhouse.segment.ObjectWriter;
@@ -18,31 +19,36 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /// One object on its way into the store, with a segment for each slice, in (topic, partition)
-/// order. Its content shares memory with the slices' batches, so those are released last.
+/// order.
 ///
+/// @param batches whose memory the content shares
 /// @param segments of `slices`, in the same order
 record FlushObject(
     UUID id,
     String key,
     List<FlushSlice> slices,
+    List<RecordBatches> batches,
     List<NewSegment> segments,
     List<ByteBuffer> content) {
 
   /// The only organisation there is until there are several.
   private static final String ORG = "default";
 
-  /// Builds the object.
+  /// Builds the object; blocks where batches must be read back.
   ///
-  /// @param slices at least one; its content shares memory with their batches
+  /// @param slices at least one
   /// @param compressor null stores blocks as their producers sent them
-  static FlushObject of(UUID id, List<FlushSlice> slices, @Nullable BlockCompressor compressor) {
+  static FlushObject of(UUID id, List<FlushSlice> slices, @Nullable BlockCompressor compressor)
+      throws IOException {
     var ordered = new ArrayList<>(slices);
     ordered.sort((a, b) -> a.partition().id().compareTo(b.partition().id()));
     var object = new ObjectWriter();
     var segments = new ArrayList<NewSegment>();
+    var loaded = new ArrayList<RecordBatches>();
     for (var slice : ordered) {
       var segment = new SegmentWriter(slice.leaderEpoch(), compressor);
-      for (var batches : slice.batches()) {
+      var whole = load(slice, loaded);
+      for (var batches : whole) {
         var batch = batches.single();
         segment.add(
             batches.bytes(),
@@ -67,7 +73,24 @@ record FlushObject(
               placed.header().records(),
               placed.header().maxTimestamp()));
     }
-    return new FlushObject(id, key(id, ordered), ordered, segments, object.content());
+    return new FlushObject(id, key(id, ordered), ordered, loaded, segments, object.content());
+  }
+
+  private static List<RecordBatches> load(FlushSlice slice, List<RecordBatches> loaded)
+      throws IOException {
+    try {
+      var whole = slice.load();
+      loaded.addAll(whole);
+      return whole;
+    } catch (IOException | RuntimeException failed) {
+      loaded.forEach(RecordBatches::release);
+      throw failed;
+    }
+  }
+
+  /// Lets go of what it holds.
+  void release() {
+    batches.forEach(RecordBatches::release);
   }
 
   private static String key(UUID id, List<FlushSlice> slices) {

@@ -202,9 +202,11 @@ public final class Flusher {
   }
 
   private Progress commit(Flight flight) {
-    var object = flight.object();
     try {
-      apply(object, manifest.commit(object.id(), object.segments()));
+      if (!flight.isEmpty()) {
+        var object = flight.object();
+        apply(object, manifest.commit(object.id(), object.segments()));
+      }
     } catch (MetadataUnavailable failed) {
       retryLater(flight, failed);
       return Progress.WAITING;

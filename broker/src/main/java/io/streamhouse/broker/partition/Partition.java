@@ -5,6 +5,7 @@ import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.wal.WalAppend;
+import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Grant;
@@ -12,10 +13,12 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest.EpochStart;
 import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -145,11 +148,11 @@ public final class Partition implements Appends, WalAppend.Owner {
   }
 
   /// @param grant the lease, and where the committed log ends
-  /// @param replayed acknowledged batches beyond it, in order and without gap; the partition takes
-  ///   references of its own
+  /// @param replayed acknowledged batches beyond it, all in the log, in order and without gap; the
+  ///   partition takes references of its own
   public Partition(
       Grant grant,
-      List<RecordBatches> replayed,
+      List<TailBatch> replayed,
       PartitionSettings settings,
       Ownership ownership,
       WriteAheadLog wal,
@@ -371,7 +374,8 @@ public final class Partition implements Appends, WalAppend.Owner {
               result,
               settled);
       case ProducerStates.Check.Accepted _ -> {
-        if (!budget.tryReserve(Tail.cost(batches))) {
+        int cost = Tail.cost(batches);
+        if (!(logging.on() ? budget.tryReserve(cost) : budget.tryReserveUnlogged(cost))) {
           background.requestFlush();
           refuse(
               batches.single(),
@@ -384,7 +388,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         var batch = kept.stamp(nextOffset, lease.epoch());
         var refusal = logging.on() ? log(kept) : null;
         if (refusal != null) {
-          budget.release(Tail.cost(batches));
+          budget.release(cost);
           background.requestFlush();
           refuse(batches.single(), failureOf(refusal), result, settled);
           return;
@@ -400,7 +404,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         if (slicedEnd == nextOffset) {
           oldestUnslicedNanos = now;
         }
-        tail.add(kept, now);
+        tail.add(TailBatch.of(kept), now);
         long baseOffset = nextOffset;
         nextOffset = batch.endOffset();
         if (!logging.on()) {
@@ -466,12 +470,18 @@ public final class Partition implements Appends, WalAppend.Owner {
   }
 
   @Override
-  public void written(WalAppend append) {
+  public void written(WalAppend append, WalPlace place) {
     var settled = new Settled();
     lock.lock();
     try {
       durableEnd = append.endOffset();
+      tail.placed(durableEnd, place);
       advance(settled);
+      // What is in a slice stays in memory until its commit anyway.
+      for (int freed = 1; freed > 0 && budget.pressed(); ) {
+        freed = tail.evict(slicedEnd);
+        budget.release(freed);
+      }
     } finally {
       lock.unlock();
     }
@@ -548,8 +558,8 @@ public final class Partition implements Appends, WalAppend.Owner {
     };
   }
 
-  /// Batches of the tail from the one that holds `offset` on; null when that offset is in the
-  /// committed log by now. The caller releases them.
+  /// Batches of the tail from the one that holds `offset` on, as far as they are in memory; null
+  /// when that offset is in the committed log by now. The caller releases them.
   public @Nullable List<RecordBatches> readTail(long offset, long endLimit, long maxBytes) {
     lock.lock();
     try {
@@ -561,9 +571,67 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
+  /// Batches of the tail from the one that holds `offset` on, as far as they are not in memory: to
+  /// be read with [#load].
+  public List<TailBatch> tailInLog(long offset, long endLimit, long maxBytes) {
+    lock.lock();
+    try {
+      return offset < tail.start()
+          ? List.of()
+          : tail.readEvicted(offset, Math.min(endLimit, highWatermark), maxBytes);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Reads batches back that are not in memory; blocks. The caller releases each.
+  ///
+  /// @param found batches of this tail, each of which the caller has a reference to
+  /// @return null if the log has let go of one, since it was committed or is not led here any more
+  public @Nullable List<RecordBatches> load(List<TailBatch> found) throws IOException {
+    var places = new ArrayList<WalPlace>();
+    for (var batch : found) {
+      if (!batch.inMemory()) {
+        places.add(Objects.requireNonNull(batch.place()));
+      }
+    }
+    var read = places.isEmpty() ? List.<RecordBatches>of() : wal.read(places);
+    if (read == null) {
+      return null;
+    }
+    var whole = new ArrayList<RecordBatches>(found.size());
+    var next = read.iterator();
+    for (var batch : found) {
+      whole.add(batch.inMemory() ? batch.batches().retain() : same(batch, next.next()));
+    }
+    return whole;
+  }
+
+  private RecordBatches same(TailBatch batch, RecordBatches read) {
+    var found = read.single();
+    if (found.baseOffset() != batch.header().baseOffset()
+        || found.leaderEpoch() != batch.header().leaderEpoch()
+        || found.crc() != batch.header().crc()) {
+      throw new IllegalStateException(
+          "%s has a batch at %d in memory, of which the log has one at %d"
+              .formatted(id(), batch.header().baseOffset(), found.baseOffset()));
+    }
+    return read;
+  }
+
+  /// Bytes of the tail that are only in the log.
+  public long evictedBytes() {
+    lock.lock();
+    try {
+      return tail.evictedBytes();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// The first batch of the tail, at or beyond `offset` and below the high watermark, that may hold
   /// a record with timestamp ≥ `timestamp`. The caller releases it.
-  public @Nullable RecordBatches tailBatchAt(long timestamp, long offset) {
+  public @Nullable TailBatch tailBatchAt(long timestamp, long offset) {
     lock.lock();
     try {
       for (int i = tail.indexOf(offset); i < tail.batches(); i++) {
@@ -583,7 +651,7 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   /// The first batch of the tail below the high watermark with its largest timestamp. The caller
   /// releases it.
-  public @Nullable RecordBatches tailBatchWithMaxTimestamp() {
+  public @Nullable TailBatch tailBatchWithMaxTimestamp() {
     lock.lock();
     try {
       int found = -1;
@@ -700,7 +768,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// and what a segment may hold, of one leader epoch. Null when there is none. The caller releases
   /// it, and commits slices in the order they were made.
   @Nullable FlushSlice slice(long maxBytes) {
-    List<RecordBatches> batches;
+    List<TailBatch> batches;
     List<ProducerEntry> known = null;
     boolean load = false;
     lock.lock();
@@ -720,14 +788,14 @@ public final class Partition implements Appends, WalAppend.Owner {
         bytesSinceSnapshot = 0;
         segmentsSinceSnapshot = 0;
       } else {
-        batches.forEach(batch -> bytesSinceSnapshot += batch.sizeInBytes());
+        batches.forEach(batch -> bytesSinceSnapshot += batch.header().sizeInBytes());
         segmentsSinceSnapshot++;
         // Nobody has needed producer state yet, but without a snapshot now and then, whoever does
         // would have to look through the whole log.
         load = due && !loadingProducers;
         loadingProducers |= load;
       }
-      slicedEnd = batches.getLast().single().endOffset();
+      slicedEnd = batches.getLast().header().endOffset();
       oldestUnslicedNanos = tail.addedNanos(slicedEnd, oldestUnslicedNanos);
     } finally {
       lock.unlock();
@@ -737,7 +805,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
     var changed = new ProducerStates();
     for (var batch : batches) {
-      changed.apply(batch.single(), time.wallMillis());
+      changed.apply(batch.header(), time.wallMillis());
     }
     noteSliced(changed.all());
     if (known != null) {
@@ -745,9 +813,9 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
     return new FlushSlice(
         this,
-        batches.getFirst().single().leaderEpoch(),
-        batches.getFirst().single().baseOffset(),
-        batches.getLast().single().endOffset(),
+        batches.getFirst().header().leaderEpoch(),
+        batches.getFirst().header().baseOffset(),
+        batches.getLast().header().endOffset(),
         batches,
         changed.all(),
         known != null);
@@ -889,7 +957,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Gives the log what the tail has already, until it takes no more.
   private void logTail() {
     for (int i = tail.indexOf(logging.from(committedEnd)); i < tail.batches(); i++) {
-      if (log(tail.get(i)) != null) {
+      if (log(tail.get(i).batches()) != null) {
         return;
       }
     }

@@ -1,5 +1,6 @@
 package io.streamhouse.broker.partition;
 
+import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
 import java.util.ArrayList;
@@ -12,13 +13,19 @@ import org.jspecify.annotations.Nullable;
 /// by its partition's lock.
 final class Tail {
 
-  private @Nullable RecordBatches[] ring = new RecordBatches[16];
+  private @Nullable TailBatch[] ring = new TailBatch[16];
   private long[] ends = new long[16];
   private long[] nanos = new long[16];
   private int first;
   private int size;
   private long start;
   private long bytes;
+
+  /// Bytes of batches of which only the header is in memory.
+  private long evictedBytes;
+
+  /// Nothing below can be evicted any more.
+  private long evictedEnd;
 
   /// @param start offset of the next batch added to an empty tail
   Tail(long start) {
@@ -34,13 +41,9 @@ final class Tail {
     return size == 0 ? start : ends[at(size - 1)];
   }
 
-  /// What a batch costs in memory beyond its bytes: views, reference counts, its place here.
-  /// Without it a flood of tiny batches would fill the heap long before the budget.
-  static final int BATCH_OVERHEAD_BYTES = 400;
-
   /// What `batch` is counted as.
   static int cost(RecordBatches batch) {
-    return batch.sizeInBytes() + BATCH_OVERHEAD_BYTES;
+    return batch.sizeInBytes() + TailBatch.OVERHEAD_BYTES;
   }
 
   /// Memory the batches take.
@@ -51,8 +54,8 @@ final class Tail {
   /// Adds a stamped batch and takes a reference to it.
   ///
   /// @param nowNanos when, for [#addedNanos]
-  void add(RecordBatches batch, long nowNanos) {
-    var header = batch.single();
+  void add(TailBatch batch, long nowNanos) {
+    var header = batch.header();
     if (header.baseOffset() != end()) {
       throw new IllegalStateException(
           "batch at " + header.baseOffset() + " after a tail that ends at " + end());
@@ -64,35 +67,90 @@ final class Tail {
     ends[at(size)] = header.endOffset();
     nanos[at(size)] = nowNanos;
     size++;
-    bytes += cost(batch);
+    bytes += batch.cost();
+    if (!batch.inMemory()) {
+      evictedBytes += header.sizeInBytes();
+    }
   }
 
-  /// Whole batches from the one that holds `offset`, none beyond `endLimit`, up to `maxBytes` but
-  /// at least one. The caller gets a reference to each.
+  /// Notes where the batch that ends at `endOffset` is in the log, if it is here still.
+  void placed(long endOffset, WalPlace place) {
+    int i = indexOf(endOffset - 1);
+    if (i < size && ends[at(i)] == endOffset && get(i).place() == null) {
+      ring[at(i)] = new TailBatch(get(i).batches(), place);
+    }
+  }
+
+  /// Keeps only the header of the oldest batch at or beyond `offset` that is in memory, if it is in
+  /// the log.
+  ///
+  /// @return memory released; 0 when there is no such batch
+  int evict(long offset) {
+    for (int i = indexOf(Math.max(offset, evictedEnd)); i < size; i++) {
+      var batch = get(i);
+      if (batch.place() == null) {
+        return 0;
+      }
+      evictedEnd = ends[at(i)];
+      if (batch.inMemory()) {
+        var header = TailBatch.evicted(batch.batches().bytes(), batch.place());
+        int released = batch.cost() - header.cost();
+        ring[at(i)] = header;
+        bytes -= released;
+        evictedBytes += header.header().sizeInBytes();
+        batch.release();
+        return released;
+      }
+    }
+    return 0;
+  }
+
+  /// Bytes of batches of which only the header is in memory.
+  long evictedBytes() {
+    return evictedBytes;
+  }
+
+  /// Batches from the one that holds `offset` on, none beyond `endLimit`, up to `maxBytes` but at
+  /// least one, up to the first that is not in memory. The caller gets a reference to each.
   List<RecordBatches> read(long offset, long endLimit, long maxBytes) {
     var found = new ArrayList<RecordBatches>();
     long taken = 0;
     for (int i = indexOf(offset); i < size && ends[at(i)] <= endLimit; i++) {
       var batch = get(i);
-      taken += batch.sizeInBytes();
-      if (taken > maxBytes && !found.isEmpty()) {
+      taken += batch.header().sizeInBytes();
+      if (!batch.inMemory() || (taken > maxBytes && !found.isEmpty())) {
         break;
       }
-      found.add(batch.retain());
+      found.add(batch.batches().retain());
     }
     return found;
   }
 
-  /// As [#read], but stopping where the leader epoch changes.
-  List<RecordBatches> readOneEpoch(long offset, long endLimit, long maxBytes) {
-    var found = new ArrayList<RecordBatches>();
+  /// As [#read], but of those that are not in memory, up to the first that is.
+  List<TailBatch> readEvicted(long offset, long endLimit, long maxBytes) {
+    var found = new ArrayList<TailBatch>();
     long taken = 0;
     for (int i = indexOf(offset); i < size && ends[at(i)] <= endLimit; i++) {
       var batch = get(i);
-      taken += batch.sizeInBytes();
+      taken += batch.header().sizeInBytes();
+      if (batch.inMemory() || (taken > maxBytes && !found.isEmpty())) {
+        break;
+      }
+      found.add(batch);
+    }
+    return found;
+  }
+
+  /// As [#read], in memory or not, but stopping where the leader epoch changes.
+  List<TailBatch> readOneEpoch(long offset, long endLimit, long maxBytes) {
+    var found = new ArrayList<TailBatch>();
+    long taken = 0;
+    for (int i = indexOf(offset); i < size && ends[at(i)] <= endLimit; i++) {
+      var batch = get(i);
+      taken += batch.header().sizeInBytes();
       if (!found.isEmpty()
           && (taken > maxBytes
-              || batch.single().leaderEpoch() != found.getFirst().single().leaderEpoch())) {
+              || batch.header().leaderEpoch() != found.getFirst().header().leaderEpoch())) {
         break;
       }
       found.add(batch.retain());
@@ -108,10 +166,10 @@ final class Tail {
 
   /// The header of the batch at index `i`, oldest first.
   RecordBatch header(int i) {
-    return get(i).single();
+    return get(i).header();
   }
 
-  RecordBatches get(int i) {
+  TailBatch get(int i) {
     var batch = ring[at(i)];
     if (i >= size || batch == null) {
       throw new IndexOutOfBoundsException(i);
@@ -127,7 +185,7 @@ final class Tail {
   long bytesBelow(long offset) {
     long sum = 0;
     for (int i = 0; i < size && ends[at(i)] <= offset; i++) {
-      sum += cost(get(i));
+      sum += get(i).cost();
     }
     return sum;
   }
@@ -140,7 +198,10 @@ final class Tail {
     while (size > 0 && ends[first] <= offset) {
       var batch = get(0);
       start = ends[first];
-      bytes -= cost(batch);
+      bytes -= batch.cost();
+      if (!batch.inMemory()) {
+        evictedBytes -= batch.header().sizeInBytes();
+      }
       ring[first] = null;
       first = (first + 1) & (ring.length - 1);
       size--;
@@ -172,7 +233,7 @@ final class Tail {
   }
 
   private void grow() {
-    var batches = new RecordBatches[ring.length * 2];
+    var batches = new TailBatch[ring.length * 2];
     var offsets = new long[ring.length * 2];
     var times = new long[ring.length * 2];
     for (int i = 0; i < size; i++) {

@@ -31,6 +31,17 @@ public final class TailBudget {
     used.addAndGet(-bytes);
   }
 
+  /// As [#tryReserve], for batches that can only be released by a commit: they leave room for those
+  /// that are in the log too, so that `local` topics go on when nothing can be committed.
+  boolean tryReserveUnlogged(int bytes) {
+    return used.get() + bytes <= limit - limit / 8 && tryReserve(bytes);
+  }
+
+  /// Whether batches that are in the log should leave memory.
+  boolean pressed() {
+    return used.get() > limit - limit / 4;
+  }
+
   /// Room for batches that are committed but may still be wanted by readers of the newest ones: a
   /// quarter of the limit, on top of it.
   boolean tryKeep(long bytes) {

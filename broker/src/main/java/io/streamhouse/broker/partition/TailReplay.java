@@ -1,10 +1,10 @@
 package io.streamhouse.broker.partition;
 
+import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.WalEntry;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -50,8 +50,8 @@ public final class TailReplay {
     }
   }
 
-  /// Takes one entry, oldest first; copies the bytes it keeps.
-  public void entry(WalEntry entry) {
+  /// Takes one entry, oldest first; of what it keeps, it copies the header.
+  public void entry(WalPlace place, WalEntry entry) {
     var partition = new PartitionId(entry.topicId(), entry.partition());
     var tail = tails.get(partition);
     if (tail == null) {
@@ -62,7 +62,7 @@ public final class TailReplay {
       }
       return;
     }
-    var refused = tail.offer(entry);
+    var refused = tail.offer(place, entry);
     if (refused != null) {
       drop(partition, entry, refused);
     }
@@ -78,7 +78,7 @@ public final class TailReplay {
   ///
   /// @throws IllegalStateException if the partition has a tail in this log that was not part of
   ///   this replay: opening it without would lose what was acknowledged
-  public List<RecordBatches> take(Grant grant) {
+  public List<TailBatch> take(Grant grant) {
     var tail = tails.remove(grant.lease().key());
     if (tail != null) {
       return tail.batches();
@@ -121,14 +121,14 @@ public final class TailReplay {
     private final Grant grant;
     private final List<Kept> kept = new ArrayList<>();
 
-    private record Kept(int epoch, long baseOffset, long endOffset, RecordBatches batches) {}
+    private record Kept(int epoch, long baseOffset, long endOffset, TailBatch batch) {}
 
     TailBuilder(Grant grant) {
       this.grant = grant;
     }
 
     /// @return why the entry is not part of the tail, or null
-    @Nullable String offer(WalEntry entry) {
+    @Nullable String offer(WalPlace place, WalEntry entry) {
       if (grant.tail().isEmpty() || !grant.tail().get().walId().equals(walId)) {
         return "tail is not in this log";
       }
@@ -162,15 +162,17 @@ public final class TailReplay {
       if (entry.baseOffset() != next) {
         return GAP + next;
       }
-      var copy = ByteBuffer.allocate(batches.sizeInBytes()).put(entry.batch().duplicate()).flip();
       kept.add(
           new Kept(
-              entry.leaseEpoch(), entry.baseOffset(), batch.endOffset(), RecordBatches.of(copy)));
+              entry.leaseEpoch(),
+              entry.baseOffset(),
+              batch.endOffset(),
+              TailBatch.evicted(entry.batch(), place)));
       return null;
     }
 
-    List<RecordBatches> batches() {
-      return kept.stream().map(Kept::batches).toList();
+    List<TailBatch> batches() {
+      return kept.stream().map(Kept::batch).toList();
     }
   }
 

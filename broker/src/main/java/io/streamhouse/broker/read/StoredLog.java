@@ -2,6 +2,7 @@ package io.streamhouse.broker.read;
 
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.Refused;
+import io.streamhouse.broker.partition.TailBatch;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.Stages;
 import io.streamhouse.broker.storage.SegmentCache;
@@ -12,6 +13,7 @@ import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.protocol.BatchContents;
 import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -75,11 +77,53 @@ final class StoredLog implements LogReader {
         return CompletableFuture.completedFuture(new ReadResult.Failed(failure));
       }
     }
+    return tailOrCommitted(offset, maxBytes, endLimit, MOST_LOOKS);
+  }
+
+  private CompletableFuture<ReadResult> tailOrCommitted(
+      long offset, int maxBytes, long endLimit, int looks) {
     var tail = partition.readTail(offset, endLimit, maxBytes);
-    if (tail != null) {
+    if (tail == null) {
+      return committed(offset, maxBytes, endLimit);
+    }
+    var inLog =
+        tail.isEmpty() ? partition.tailInLog(offset, endLimit, maxBytes) : List.<TailBatch>of();
+    if (inLog.isEmpty()) {
       return CompletableFuture.completedFuture(new ReadResult.Read(tail));
     }
-    return committed(offset, maxBytes, endLimit);
+    return Stages.supply(blocking, () -> load(inLog))
+        .thenCompose(loaded -> {
+          if (!loaded.isEmpty()) {
+            return CompletableFuture.completedFuture(new ReadResult.Read(loaded));
+          }
+          return looks > 0
+              ? tailOrCommitted(offset, maxBytes, endLimit, looks - 1)
+              : CompletableFuture.failedFuture(new Refused(new Failure.OffsetNotAvailable()));
+        })
+        .exceptionally(thrown -> failed(offset, thrown));
+  }
+
+  /// The whole batches; none if the log has let go of one meanwhile, since it is committed.
+  private List<RecordBatches> load(List<TailBatch> inLog) {
+    try {
+      var loaded = partition.load(inLog);
+      return loaded == null ? List.of() : loaded;
+    } catch (IOException failed) {
+      throw new Refused(new Failure.Storage(failed.toString()));
+    }
+  }
+
+  /// The whole batch, which the caller releases instead.
+  private RecordBatches whole(TailBatch batch) {
+    try {
+      var loaded = load(List.of(batch));
+      if (loaded.isEmpty()) {
+        throw new Refused(new Failure.OffsetNotAvailable());
+      }
+      return loaded.getFirst();
+    } finally {
+      batch.release();
+    }
   }
 
   private CompletableFuture<ReadResult> committed(long offset, int maxBytes, long endLimit) {
@@ -231,10 +275,11 @@ final class StoredLog implements LogReader {
   private TimestampResult tailAt(long timestamp) {
     long offset = partition.logStart();
     while (true) {
-      var batches = partition.tailBatchAt(timestamp, offset);
-      if (batches == null) {
+      var held = partition.tailBatchAt(timestamp, offset);
+      if (held == null) {
         return new TimestampResult.None();
       }
+      var batches = whole(held);
       try {
         var batch = batches.single();
         var found = recordIn(batch, timestamp, partition.logStart());
@@ -259,7 +304,8 @@ final class StoredLog implements LogReader {
   }
 
   private TimestampResult newest() {
-    var tail = partition.tailBatchWithMaxTimestamp();
+    var held = partition.tailBatchWithMaxTimestamp();
+    var tail = held == null ? null : whole(held);
     try {
       var segment = manifest.segmentWithMaxTimestamp(partition.id(), partition.logStart());
       boolean stored =

@@ -69,6 +69,24 @@ public final class DirectoryWalFiles implements WalFiles {
   }
 
   @Override
+  public PartReader parts(long sequence) throws IOException {
+    var channel = FileChannel.open(path(sequence), StandardOpenOption.READ);
+    return new PartReader() {
+      @Override
+      public ByteBuffer read(long position, int length) throws IOException {
+        var bytes = ByteBuffer.allocate(length);
+        while (bytes.hasRemaining() && channel.read(bytes, position + bytes.position()) >= 0) {}
+        return bytes.flip();
+      }
+
+      @Override
+      public void close() throws IOException {
+        channel.close();
+      }
+    };
+  }
+
+  @Override
   public String name(long sequence) {
     return path(sequence).toString();
   }

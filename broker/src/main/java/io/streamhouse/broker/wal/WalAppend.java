@@ -21,8 +21,9 @@ public record WalAppend(
   /// Who is told about appends, in the order they were queued.
   public interface Owner {
 
-    /// The batch is as safe as the fsync policy makes it.
-    void written(WalAppend append);
+    /// The batch is as safe as the fsync policy makes it, and can be read back from `place` until
+    /// the log is told that it is not needed.
+    void written(WalAppend append, WalPlace place);
 
     /// The log failed; whether the batch is in it is unknown, and no more will be taken.
     void failed(WalAppend append, String why);

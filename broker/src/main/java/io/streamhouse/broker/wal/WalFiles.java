@@ -22,6 +22,21 @@ public interface WalFiles {
     void close();
   }
 
+  /// Opens a file to read parts of it while others may be written or the file retired: then what is
+  /// read may be of another life.
+  ///
+  /// @throws java.nio.file.NoSuchFileException if it is not there any more
+  PartReader parts(long sequence) throws IOException;
+
+  /// Reads parts of one file.
+  interface PartReader extends AutoCloseable {
+    /// So many bytes from `position` on, or fewer where the file ends, in memory of their own.
+    ByteBuffer read(long position, int length) throws IOException;
+
+    @Override
+    void close() throws IOException;
+  }
+
   /// Name of a file, for messages.
   String name(long sequence);
 

@@ -4,6 +4,8 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.wal.WalFiles.WalFile;
 import io.streamhouse.broker.wal.WalOptions.Fsync;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.WalDamaged;
 import io.streamhouse.segment.WalEntry;
 import io.streamhouse.segment.WalFileReader;
 import io.streamhouse.segment.WalFormat;
@@ -11,6 +13,7 @@ import io.streamhouse.segment.WalGroup;
 import io.streamhouse.segment.WalPosition;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -95,13 +98,13 @@ public final class WriteAheadLog implements AutoCloseable {
 
   /// What replay hands over; the entry's bytes are valid only during the call.
   public interface Replayed {
-    void entry(WalEntry entry);
+    void entry(WalPlace place, WalEntry entry);
   }
 
   /// Opens the log and replays what it holds, oldest first, then seals it: new entries go to a new
   /// file.
   ///
-  /// @throws io.streamhouse.segment.WalDamaged when bytes that were durable cannot be read back
+  /// @throws WalDamaged when bytes that were durable cannot be read back
   public static WriteAheadLog open(
       WalFiles files, UUID walId, WalOptions options, TimeSource time, Replayed replayed)
       throws IOException {
@@ -124,10 +127,11 @@ public final class WriteAheadLog implements AutoCloseable {
                 .scan(
                     walId,
                     last,
-                    (_, entry) -> {
+                    (position, entry) -> {
                       file.covers(
                           new PartitionId(entry.topicId(), entry.partition()), endOffset(entry));
-                      replayed.entry(entry);
+                      replayed.entry(
+                          new WalPlace(sequence, position, entry.batch().remaining()), entry);
                     });
       }
       nextSequence = sequence + 1;
@@ -209,6 +213,7 @@ public final class WriteAheadLog implements AutoCloseable {
   /// @return whether anything was written
   public boolean poll() {
     List<WalAppend> group;
+    var places = new ArrayList<WalPlace>();
     String failed = null;
     driving.lock();
     try {
@@ -216,13 +221,14 @@ public final class WriteAheadLog implements AutoCloseable {
       if (group.isEmpty()) {
         return false;
       }
-      failed = write(group);
+      failed = write(group, places);
     } finally {
       driving.unlock();
     }
-    for (var append : group) {
+    for (int i = 0; i < group.size(); i++) {
+      var append = group.get(i);
       if (failed == null) {
-        append.owner().written(append);
+        append.owner().written(append, places.get(i));
       } else {
         append.owner().failed(append, failed);
       }
@@ -249,7 +255,7 @@ public final class WriteAheadLog implements AutoCloseable {
   }
 
   /// @return why it failed, or null
-  private @Nullable String write(List<WalAppend> group) {
+  private @Nullable String write(List<WalAppend> group, List<WalPlace> places) {
     var failed = failure();
     if (failed != null) {
       return failed;
@@ -263,6 +269,7 @@ public final class WriteAheadLog implements AutoCloseable {
       var newest = stored.getLast();
       var frames = new WalGroup(newest.sequence, position, durable, scratch.clear());
       for (var append : group) {
+        places.add(new WalPlace(newest.sequence, frames.end(), append.batches().sizeInBytes()));
         frames.add(
             append.partition().topicId(),
             append.partition().partition(),
@@ -427,6 +434,61 @@ public final class WriteAheadLog implements AutoCloseable {
       storedBytes += bytes;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /// Reads batches back, in the order asked; blocks. From any thread.
+  ///
+  /// @return null if one of them is not in the log any more
+  /// @throws WalDamaged when one cannot be read although it should be there
+  public @Nullable List<RecordBatches> read(List<WalPlace> places) throws IOException {
+    var batches = new ArrayList<RecordBatches>(places.size());
+    WalFiles.@Nullable PartReader reader = null;
+    long open = -1;
+    try {
+      for (var place : places) {
+        if (reader == null || place.sequence() != open) {
+          if (reader != null) {
+            reader.close();
+            reader = null;
+          }
+          reader = files.parts(place.sequence());
+          open = place.sequence();
+        }
+        batches.add(RecordBatches.of(read(reader, place)));
+      }
+      return batches;
+    } catch (NoSuchFileException | WalDamaged failed) {
+      // Files are renamed and written again once nothing in them is needed.
+      if (!has(open) || failed instanceof NoSuchFileException) {
+        return null;
+      }
+      throw failed;
+    } finally {
+      if (reader != null) {
+        reader.close();
+      }
+    }
+  }
+
+  private ByteBuffer read(WalFiles.PartReader reader, WalPlace place) throws IOException {
+    int length = WalFormat.ENTRY_OVERHEAD_BYTES + place.batchBytes();
+    var frame = reader.read(place.position(), length);
+    return WalFileReader.entryAt(
+            files.name(place.sequence()),
+            place.sequence(),
+            place.position(),
+            place.batchBytes(),
+            frame)
+        .batch();
+  }
+
+  private boolean has(long sequence) {
+    driving.lock();
+    try {
+      return stored.stream().anyMatch(file -> file.sequence == sequence);
+    } finally {
+      driving.unlock();
     }
   }
 

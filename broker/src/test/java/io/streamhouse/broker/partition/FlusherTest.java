@@ -1,11 +1,13 @@
 package io.streamhouse.broker.partition;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.Flusher.Progress;
+import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.storage.FaultyStore;
 import io.streamhouse.broker.storage.FaultyStore.Faults;
@@ -17,6 +19,7 @@ import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
+import io.streamhouse.protocol.RecordBatches;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -34,6 +37,7 @@ class FlusherTest {
 
   private static final UUID WAL_ID = new UUID(7, 7);
   private static final UUID INCARNATION = new UUID(8, 8);
+  private static final long LOG_BYTES = 8 << 20;
   private static final Duration LINGER = Duration.ofMillis(250);
   private static final long NOW = 1_700_000_000_000L;
 
@@ -73,9 +77,9 @@ class FlusherTest {
         WriteAheadLog.open(
             new SimulatedWalFiles(random),
             WAL_ID,
-            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, LOG_BYTES, 0),
             time,
-            _ -> {});
+            (_, _) -> {});
     metadata.topics().create("t", 2, Map.of());
     metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
     leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> !objectDurable);
@@ -398,6 +402,87 @@ class FlusherTest {
     partitions.getFirst().tick(Duration.ofDays(1));
     wal.poll();
     assertThat(result).isDone();
+  }
+
+  @Test
+  void anOutageOfTheStoreIsCarriedByTheLogUpToItsSize() throws IOException {
+    store.faults(Faults.DOWN);
+    var values = new ArrayList<String>();
+    int refused = 0;
+    for (int second = 0; second < 600; second++) {
+      var value = second + "x".repeat(20_000);
+      var result = produce(0, value);
+      wal.poll();
+      if (result.join() instanceof AppendResult.Appended) {
+        values.add(value);
+      } else {
+        refused++;
+      }
+      time.pass(Duration.ofSeconds(1));
+      pump();
+      assertThat(budget.used()).isLessThanOrEqualTo(budget.limit());
+    }
+    var partition = partitions.getFirst();
+    assertThat(refused).isPositive();
+    assertThat(wal.sizeInBytes()).isGreaterThan(LOG_BYTES - (1 << 20));
+    assertThat(partition.evictedBytes()).isGreaterThan(3 * budget.limit());
+    assertThat(partition.unflushedNanos()).hasValue(Duration.ofSeconds(600).toNanos());
+    assertThat(read(partition)).isEqualTo(values);
+    assertThat(flusher.failures()).isPositive();
+
+    store.faults(Faults.NONE);
+    long rounds = 0;
+    while (partition.committedEnd() < partition.highWatermark() && rounds++ < 10_000) {
+      signal.request();
+      pump();
+      time.pass(Duration.ofMillis(100));
+    }
+    assertThat(partition.committedEnd()).isEqualTo(values.size());
+    assertThat(budget.used()).isZero();
+    long end = 0;
+    for (var segment : metadata.manifest().segments(partition.id(), 0, 10_000)) {
+      assertThat(segment.baseOffset()).isEqualTo(end);
+      end = segment.endOffset();
+    }
+    wal.trim((_, offset) -> offset > partition.committedEnd(), false);
+    var result = produce(0, "afterwards");
+    wal.poll();
+    assertThat(result.join()).isInstanceOf(AppendResult.Appended.class);
+  }
+
+  private void pump() {
+    for (int i = 0; i < 10; i++) {
+      flusher.step();
+      while (!uploads.isEmpty()) {
+        uploads.removeFirst().run();
+      }
+    }
+  }
+
+  /// Everything up to the high watermark, from memory and from the log.
+  private static List<String> read(Partition partition) throws IOException {
+    var values = new ArrayList<String>();
+    long end = partition.highWatermark();
+    while (values.size() < end) {
+      var tail = partition.readTail(values.size(), end, 1 << 20);
+      values.addAll(Batches.values(requireNonNull(tail)));
+      tail.forEach(RecordBatches::release);
+      var inLog = partition.tailInLog(values.size(), end, 1 << 20);
+      values.addAll(Batches.values(requireNonNull(partition.load(inLog))));
+    }
+    return values;
+  }
+
+  @Test
+  void aFlushOfAPartitionThatIsLedNoMoreEndsAlthoughItsBatchesAreGone() {
+    for (int i = 0; i < 60; i++) {
+      append(0, "x".repeat(20_000));
+    }
+    flush();
+    partitions.getFirst().close(new Failure.UnknownTopic());
+    drain();
+    assertThat(flusher.flying()).isZero();
+    assertThat(objects.list("", "", 10)).isEmpty();
   }
 
   @Test

@@ -90,13 +90,13 @@ class PartitionTest {
         WriteAheadLog.open(
             files,
             WAL_ID,
-            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 23, 0),
             time,
-            _ -> {});
+            (_, _) -> {});
     partition = partition(0, List.of());
   }
 
-  private Partition partition(long committedEnd, List<RecordBatches> replayed) {
+  private Partition partition(long committedEnd, List<TailBatch> replayed) {
     return new Partition(
         new Grant(
             new Lease<>(P, new UUID(9, 9), 4),
@@ -327,7 +327,6 @@ class PartitionTest {
     for (int i = 0; i < 2000 && refused == null; i++) {
       var result = append("x".repeat(1000));
       refused = result.isDone() ? failure(result) : null;
-      wal.poll();
     }
     assertThat(refused).isInstanceOf(Failure.Backpressure.class);
     assertThat(budget.used()).isLessThanOrEqualTo(budget.limit());
@@ -447,7 +446,7 @@ class PartitionTest {
   void aReplayedTailIsVisibleAtOnceAndKnowsItsProducers() {
     var replayed = Batches.idempotent(77, 0, 0, NOW, "a", "b");
     replayed.stamp(0, 3);
-    partition = partition(0, List.of(replayed));
+    partition = partition(0, List.of(TailBatch.of(replayed)));
     assertThat(partition.highWatermark()).isEqualTo(2);
     assertThat(visible()).containsExactly("a", "b");
     assertThat(offset(produce(0, 0, "a", "b"))).isEqualTo(0);
@@ -458,7 +457,7 @@ class PartitionTest {
   void aSliceHoldsOneLeaderEpochAndItsCommitFreesTheTail() {
     var replayed = Batches.plain(NOW, "a", "b");
     replayed.stamp(0, 3);
-    partition = partition(0, List.of(replayed));
+    partition = partition(0, List.of(TailBatch.of(replayed)));
     append("c");
     wal.poll();
 
@@ -475,6 +474,48 @@ class PartitionTest {
     assertThat(rest).isNotNull();
     assertThat(rest.baseOffset()).isEqualTo(2);
     assertThat(rest.leaderEpoch()).isEqualTo(4);
+  }
+
+  @Test
+  void batchesThatTheLogHasLeaveMemoryWhenItGetsTight() throws IOException {
+    var values = new ArrayList<String>();
+    for (int i = 0; i < 3000; i++) {
+      var value = i + "x".repeat(1000);
+      values.add(value);
+      append(value);
+      wal.poll();
+      assertThat(budget.used()).isLessThanOrEqualTo(budget.limit());
+    }
+    assertThat(partition.evictedBytes()).isGreaterThan(2_000_000);
+    assertThat(partition.readTail(0, 3000, 1 << 20)).isEmpty();
+    assertThat(partition.readTail(2999, 3000, 1 << 20)).hasSize(1);
+
+    var inLog = partition.tailInLog(0, 3000, 1 << 22);
+    var read = partition.load(inLog);
+    assertThat(read).isNotNull();
+    var all = new ArrayList<>(Batches.values(read));
+    var rest = partition.readTail(all.size(), 3000, 1 << 22);
+    assertThat(rest).isNotNull();
+    all.addAll(Batches.values(rest));
+    assertThat(all).isEqualTo(values);
+
+    var slice = partition.slice(1 << 22);
+    assertThat(slice).isNotNull();
+    assertThat(Batches.values(slice.load())).isEqualTo(values);
+    partition.committed(slice);
+    assertThat(partition.evictedBytes()).isZero();
+    assertThat(budget.used()).isZero();
+  }
+
+  @Test
+  void batchesThatWaitForTheirCommitLeaveRoomForThoseInTheLog() {
+    partition.settings(objectDurable());
+    for (int i = 0; i < 2000; i++) {
+      append("x".repeat(1000));
+    }
+    assertThat(failure(append("one more " + "x".repeat(1000))))
+        .isInstanceOf(Failure.Backpressure.class);
+    assertThat(budget.used()).isLessThanOrEqualTo(budget.limit() - budget.limit() / 8);
   }
 
   @Test

@@ -95,7 +95,7 @@ class RetentionTest {
             WAL_ID,
             new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
             time,
-            _ -> {});
+            (_, _) -> {});
     var background =
         new BackgroundWork(
             metadata.manifest(),

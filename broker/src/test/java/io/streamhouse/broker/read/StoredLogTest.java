@@ -76,7 +76,7 @@ class StoredLogTest {
             WAL_ID,
             new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0),
             time,
-            _ -> {});
+            (_, _) -> {});
     lead();
   }
 

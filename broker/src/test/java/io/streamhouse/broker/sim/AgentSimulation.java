@@ -81,6 +81,7 @@ final class AgentSimulation {
   private @Nullable Life life;
   int crashes;
   int acknowledged;
+  int evictedReads;
 
   /// Everything that dies with the process.
   private final class Life {
@@ -90,7 +91,7 @@ final class AgentSimulation {
     final FlushSignal signal = new FlushSignal();
     final Flusher flusher;
     final Recovery recovery;
-    final TailBudget budget = new TailBudget(1 << 16);
+    final TailBudget budget = new TailBudget(1 << (12 + random.nextInt(5)));
 
     /// Steps of uploads that a thread of the agent would take, in any order.
     final List<Runnable> blocking = new ArrayList<>();
@@ -524,12 +525,7 @@ final class AgentSimulation {
     while (values.size() < partition.committedEnd()) {
       appendCommitted(id, values);
     }
-    var tail = partition.readTail(values.size(), partition.highWatermark(), 1 << 30);
-    if (tail == null) {
-      throw broken("tail of %s does not reach %d".formatted(id, values.size()));
-    }
-    values.addAll(Batches.values(tail));
-    tail.forEach(RecordBatches::release);
+    appendTail(partition, values);
     if (values.size() != partition.highWatermark()) {
       throw broken(
           "%s reads %d records up to %d".formatted(id, values.size(), partition.highWatermark()));
@@ -542,6 +538,29 @@ final class AgentSimulation {
     known.values.clear();
     known.values.addAll(values);
     return values;
+  }
+
+  /// What is in memory, what is only in the log, and so on.
+  private void appendTail(Partition partition, List<String> values) {
+    while (values.size() < partition.highWatermark()) {
+      int before = values.size();
+      var tail = partition.readTail(values.size(), partition.highWatermark(), 1 << 30);
+      if (tail == null) {
+        throw broken("tail of %s does not reach %d".formatted(partition.id(), before));
+      }
+      values.addAll(Batches.values(tail));
+      tail.forEach(RecordBatches::release);
+      var inLog = partition.tailInLog(values.size(), partition.highWatermark(), 1 << 10);
+      try {
+        values.addAll(Batches.values(requireNonNull(partition.load(inLog), "not in the log")));
+        evictedReads += inLog.size();
+      } catch (IOException failed) {
+        throw broken("the log cannot be read: " + failed);
+      }
+      if (values.size() == before) {
+        throw broken("%s cannot be read at %d".formatted(partition.id(), before));
+      }
+    }
   }
 
   private static SegmentReader open(Segment row, ObjectStore from) throws IOException {

@@ -14,6 +14,7 @@ class AgentSimulationTest {
     int seeds = Integer.getInteger("streamhouse.sim.seeds", 300);
     long crashes = 0;
     long acknowledged = 0;
+    long evictedReads = 0;
     for (long seed = first; seed < first + seeds; seed++) {
       var simulation = new AgentSimulation(seed);
       try {
@@ -23,11 +24,13 @@ class AgentSimulationTest {
       }
       crashes += simulation.crashes;
       acknowledged += simulation.acknowledged;
+      evictedReads += simulation.evictedReads;
     }
     System.out.printf(
-        "simulation: %d seeds, %d crashes, %d batches acknowledged%n",
-        seeds, crashes, acknowledged);
+        "simulation: %d seeds, %d crashes, %d batches acknowledged, %d read from the log%n",
+        seeds, crashes, acknowledged, evictedReads);
     assertThat(crashes).isPositive();
     assertThat(acknowledged).isGreaterThan(seeds);
+    assertThat(evictedReads).isGreaterThan(seeds);
   }
 }

@@ -2,7 +2,9 @@ package io.streamhouse.broker.wal;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
@@ -104,6 +106,25 @@ public final class SimulatedWalFiles implements WalFiles {
       @Override
       public ByteBuffer bytes() {
         return bytes;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
+  public PartReader parts(long sequence) throws IOException {
+    var content = files.get(sequence);
+    if (content == null) {
+      throw new NoSuchFileException(name(sequence));
+    }
+    return new PartReader() {
+      @Override
+      public ByteBuffer read(long position, int length) {
+        int from = (int) Math.min(position, content.visible.length);
+        int to = Math.min(from + length, content.visible.length);
+        return ByteBuffer.wrap(Arrays.copyOfRange(content.visible, from, to));
       }
 
       @Override

@@ -1,5 +1,6 @@
 package io.streamhouse.broker.wal;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -33,12 +34,14 @@ class WriteAheadLogTest {
   private final SimulatedTime time = new SimulatedTime();
   private final SimulatedWalFiles files = new SimulatedWalFiles(new Random(42));
   private final List<Long> written = new ArrayList<>();
+  private final List<WalPlace> places = new ArrayList<>();
   private final List<String> failed = new ArrayList<>();
   private final WalAppend.Owner owner =
       new WalAppend.Owner() {
         @Override
-        public void written(WalAppend append) {
+        public void written(WalAppend append, WalPlace place) {
           written.add(append.baseOffset());
+          places.add(place);
         }
 
         @Override
@@ -58,7 +61,7 @@ class WriteAheadLogTest {
         WAL_ID,
         options(fsync),
         time,
-        entry ->
+        (_, entry) ->
             replayed.add(
                 new WalEntry(
                     entry.topicId(),
@@ -247,8 +250,8 @@ class WriteAheadLogTest {
     wal.append(append(0, "value"));
     wal.poll();
 
-    assertThatThrownBy(
-            () -> WriteAheadLog.open(files, new UUID(8, 8), options(Fsync.ALWAYS), time, _ -> {}))
+    assertThatThrownBy(() ->
+            WriteAheadLog.open(files, new UUID(8, 8), options(Fsync.ALWAYS), time, (_, _) -> {}))
         .isInstanceOf(WalDamaged.class)
         .hasMessageContaining("log");
   }
@@ -327,6 +330,46 @@ class WriteAheadLogTest {
   }
 
   @Test
+  void batchesAreReadBackFromWhereTheyWereWritten() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    for (int i = 0; i < 40; i++) {
+      wal.append(append(i, "value " + i));
+      wal.poll();
+    }
+    assertThat(places).extracting(WalPlace::sequence).contains(1L, 2L);
+    var some = List.of(places.get(39), places.get(0), places.get(1));
+
+    var read = requireNonNull(wal.read(some));
+
+    assertThat(read).extracting(batch -> batch.single().baseOffset()).containsExactly(39L, 0L, 1L);
+    assertThat(Batches.values(read)).containsExactly("value 39", "value 0", "value 1");
+  }
+
+  @Test
+  void aBatchOfAFileThatWasLetGoIsNotThere() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    for (int i = 0; i < 40; i++) {
+      wal.append(append(i, "value " + i));
+      wal.poll();
+    }
+    wal.trim((_, end) -> end > 35, false);
+    assertThat(wal.read(List.of(places.getFirst()))).isNull();
+    assertThat(wal.read(List.of(places.getLast()))).hasSize(1);
+  }
+
+  @Test
+  void damageIsNamedWhenABatchIsReadBack() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "value"));
+    wal.poll();
+    var place = places.getFirst();
+    files.damage(place.sequence(), (int) place.position() + 60);
+    assertThatThrownBy(() -> wal.read(List.of(place)))
+        .isInstanceOf(WalDamaged.class)
+        .hasMessageContaining("position " + place.position());
+  }
+
+  @Test
   void aNearlyFullDiskRefusesAppendsUntilThereIsRoomAgain() throws IOException {
     var wal =
         WriteAheadLog.open(
@@ -334,7 +377,7 @@ class WriteAheadLogTest {
             WAL_ID,
             new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 12, 1 << 16, 1 << 20),
             time,
-            _ -> {});
+            (_, _) -> {});
     files.usableBytes(1 << 19);
     wal.trim((_, _) -> true, false);
     assertThat(wal.append(append(0, "value"))).isInstanceOf(WriteAheadLog.Refusal.Full.class);
