@@ -326,7 +326,15 @@ public final class Agent implements AutoCloseable {
     handlers.addAll(
         AdminApis.handlers(
             catalog, timers, config, (LoggerContext) LoggerFactory.getILoggerFactory()));
-    handlers.addAll(DataApis.handlers(catalog, logs, timers, time, random, config.fetching()));
+    handlers.addAll(
+        DataApis.handlers(
+            catalog,
+            logs,
+            timers,
+            time,
+            random,
+            config.fetching(),
+            server.counters()::unsentBytesNow));
     var grouping = new ThreadLoop("groups", this::die);
     started("group loop", grouping);
     var groups =

@@ -3,10 +3,12 @@ package io.streamhouse.broker.api;
 import io.streamhouse.broker.catalog.Catalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.read.Logs;
+import io.streamhouse.broker.read.ResponseBudget;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.protocol.ApiHandler;
 import java.util.List;
+import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
 /// The data plane: the handlers that read and write logs.
@@ -17,6 +19,7 @@ public final class DataApis {
   /// The handlers of one agent.
   ///
   /// @param timers runs time-outs; any one loop of the agent
+  /// @param unsentBytes of answers that wait for their sockets, now
   /// @param random safe for concurrent use; producer ids and fetch session ids come from it
   public static List<ApiHandler<?>> handlers(
       Catalog catalog,
@@ -24,11 +27,13 @@ public final class DataApis {
       SerialLoop timers,
       TimeSource time,
       RandomGenerator random,
-      AgentConfig.Fetching fetching) {
+      AgentConfig.Fetching fetching,
+      LongSupplier unsentBytes) {
     var sessions = new FetchSessions(fetching.sessions(), time, random);
+    var budget = new ResponseBudget(fetching.unsentBytes(), unsentBytes);
     return List.of(
         new ProduceHandler(catalog, logs, timers),
-        new FetchHandler(catalog, logs, timers, sessions, fetching.maxBytes()),
+        new FetchHandler(catalog, logs, timers, sessions, fetching.maxBytes(), budget),
         new ListOffsetsHandler(catalog, logs, timers),
         new OffsetForLeaderEpochHandler(catalog, logs, timers),
         new DeleteRecordsHandler(catalog, logs, timers),

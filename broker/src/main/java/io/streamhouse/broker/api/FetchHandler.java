@@ -9,6 +9,7 @@ import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.read.FetchResult;
 import io.streamhouse.broker.read.Logs;
 import io.streamhouse.broker.read.ParkedFetch;
+import io.streamhouse.broker.read.ResponseBudget;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.metadata.PartitionId;
@@ -65,15 +66,23 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
   private final SerialLoop timers;
   private final FetchSessions sessions;
   private final int maxBytes;
+  private final ResponseBudget budget;
 
   /// @param maxBytes `fetch.max.bytes`: the most any answer holds, unless one batch is larger
+  /// @param budget room for the answers of all connections
   FetchHandler(
-      Catalog catalog, Logs logs, SerialLoop timers, FetchSessions sessions, int maxBytes) {
+      Catalog catalog,
+      Logs logs,
+      SerialLoop timers,
+      FetchSessions sessions,
+      int maxBytes,
+      ResponseBudget budget) {
     this.catalog = catalog;
     this.logs = logs;
     this.timers = timers;
     this.sessions = sessions;
     this.maxBytes = maxBytes;
+    this.budget = budget;
   }
 
   @Override
@@ -175,7 +184,7 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
             // Who has an error to hear does not wait for records.
             refused ? Duration.ZERO : Duration.ofMillis(body.maxWaitMs()),
             body.isolationLevel() == 1);
-    var fetch = ParkedFetch.start(wants, limits, request.loop(), timers);
+    var fetch = ParkedFetch.start(wants, limits, budget, request.loop(), timers);
     if (!fetch.result().isDone()) {
       request.onClose(fetch::cancel);
     }

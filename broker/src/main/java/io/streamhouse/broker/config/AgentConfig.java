@@ -99,7 +99,9 @@ public record AgentConfig(
 
   /// @param maxBytes of one response, whatever is asked
   /// @param sessions incremental fetch sessions kept
-  public record Fetching(int maxBytes, int sessions) {}
+  /// @param unsentBytes of answers that wait for their sockets, of all connections; above it
+  ///   fetches wait
+  public record Fetching(int maxBytes, int sessions, long unsentBytes) {}
 
   /// @param partitions of a topic created without a number
   /// @param replicationFactor told to clients; storage is replicated by the object store
@@ -311,7 +313,10 @@ public record AgentConfig(
               get(AgentConfigs.REPLICATION_FACTOR).shortValue());
       var topicDefaults = topicDefaults();
       var fetching =
-          new Fetching(get(AgentConfigs.FETCH_MAX_BYTES), get(AgentConfigs.FETCH_SESSIONS));
+          new Fetching(
+              get(AgentConfigs.FETCH_MAX_BYTES),
+              get(AgentConfigs.FETCH_SESSIONS),
+              get(AgentConfigs.RESPONSE_BYTES));
       var rack = Optional.<String>empty();
       if (given.containsKey(AgentConfigs.RACK.name())) {
         rack = get(AgentConfigs.RACK);

@@ -169,6 +169,16 @@ public final class AgentConfigs {
           ANY,
           "Incremental fetch sessions kept; clients without one send whole requests.");
 
+  static final Setting<Long> RESPONSE_BYTES =
+      Setting.int64(
+              "streamhouse.response.max.bytes",
+              "134217728",
+              1,
+              ANY,
+              "Responses that wait for their sockets, of all connections; above it fetches wait,"
+                  + " at most as long as they would for records, before they begin to read.")
+          .why("Two of the largest; slow consumers then cost patience, not memory.");
+
   // Topics
 
   static final Setting<Boolean> AUTO_CREATE_TOPICS =
@@ -517,6 +527,7 @@ public final class AgentConfigs {
           QUEUED_REQUEST_BYTES,
           FETCH_MAX_BYTES,
           FETCH_SESSIONS,
+          RESPONSE_BYTES,
           AUTO_CREATE_TOPICS,
           DELETE_TOPICS,
           NUM_PARTITIONS,

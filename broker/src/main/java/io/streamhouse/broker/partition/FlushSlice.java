@@ -1,8 +1,12 @@
 package io.streamhouse.broker.partition;
 
+import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.WalDamaged;
 import java.io.IOException;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A run of one partition's tail on its way into a segment. Owns a reference to each batch until
 /// [#release].
@@ -18,6 +22,8 @@ record FlushSlice(
     List<ProducerEntry> producers,
     boolean snapshot) {
 
+  private static final Logger log = LoggerFactory.getLogger(FlushSlice.class);
+
   long sizeInBytes() {
     long bytes = 0;
     for (var batch : batches) {
@@ -31,9 +37,17 @@ record FlushSlice(
     return sizeInBytes() + (long) batches.size() * TailBatch.OVERHEAD_BYTES;
   }
 
-  /// All its batches, in memory; blocks if some are only in the log. The caller releases them.
+  /// All its batches, in memory; blocks if some are only in the log. The caller releases them. What
+  /// the log cannot give back closes the partition: the others must not wait for it.
   List<RecordBatches> load() throws IOException {
-    var loaded = partition.load(batches);
+    List<RecordBatches> loaded;
+    try {
+      loaded = partition.load(batches);
+    } catch (WalDamaged damaged) {
+      log.error("a partition closes: its tail cannot be read back", damaged);
+      partition.close(new Failure.Storage(String.valueOf(damaged.getMessage())));
+      throw damaged;
+    }
     if (loaded == null) {
       throw new IOException("the log has let go of batches of " + partition.id());
     }

@@ -374,6 +374,10 @@ public final class Partition implements Appends, WalAppend.Owner {
               result,
               settled);
       case ProducerStates.Check.Accepted _ -> {
+        if (!logging.on() && wal.diskLow()) {
+          refuse(batches.single(), new Failure.Backpressure("disk nearly full"), result, settled);
+          return;
+        }
         int cost = Tail.cost(batches);
         if (!(logging.on() ? budget.tryReserve(cost) : budget.tryReserveUnlogged(cost))) {
           background.requestFlush();

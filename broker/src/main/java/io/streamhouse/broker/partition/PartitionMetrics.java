@@ -25,6 +25,18 @@ public final class PartitionMetrics {
         .baseUnit("bytes")
         .description("How many there may be (streamhouse.tail.max.bytes); then produce is refused.")
         .register(meters);
+    Gauge.builder("streamhouse.tail.evicted", leadership, PartitionMetrics::evictedBytes)
+        .baseUnit("bytes")
+        .description("Records in no object yet that are in the write-ahead log only.")
+        .register(meters);
+  }
+
+  private static double evictedBytes(Leadership leadership) {
+    long bytes = 0;
+    for (var partition : leadership.all()) {
+      bytes += partition.evictedBytes();
+    }
+    return bytes;
   }
 
   public static void register(MeterRegistry meters, Flusher flusher) {

@@ -36,8 +36,12 @@ public final class ParkedFetch {
 
   private static final Logger log = LoggerFactory.getLogger(ParkedFetch.class);
 
+  /// How often a fetch that found no room for its answer looks again.
+  private static final Duration ROOM_PAUSE = Duration.ofMillis(20);
+
   private final List<Part> parts = new ArrayList<>();
   private final Limits limits;
+  private final ResponseBudget budget;
   private final Executor loop;
   private final SerialLoop timers;
   private final CompletableFuture<List<FetchResult>> result = new CompletableFuture<>();
@@ -58,6 +62,11 @@ public final class ParkedFetch {
   private boolean finished;
   private @Nullable Cancellation timer;
 
+  /// Nothing was read yet, for want of room for the answer.
+  private boolean noRoom;
+
+  private @Nullable Cancellation nextLook;
+
   /// @param lastFetchedEpoch epoch of the last record the client has, -1 where it does not say
   public record Want(LogReader reader, long offset, int maxBytes, int lastFetchedEpoch) {}
 
@@ -73,16 +82,19 @@ public final class ParkedFetch {
 
   /// Reads what is there; to be called on `loop`.
   ///
+  /// @param budget room for the answer
   /// @param loop where everything of this fetch happens; tasks run one at a time
   public static ParkedFetch start(
-      List<Want> wants, Limits limits, Executor loop, SerialLoop timers) {
-    var fetch = new ParkedFetch(wants, limits, loop, timers);
+      List<Want> wants, Limits limits, ResponseBudget budget, Executor loop, SerialLoop timers) {
+    var fetch = new ParkedFetch(wants, limits, budget, loop, timers);
     fetch.begin();
     return fetch;
   }
 
-  private ParkedFetch(List<Want> wants, Limits limits, Executor loop, SerialLoop timers) {
+  private ParkedFetch(
+      List<Want> wants, Limits limits, ResponseBudget budget, Executor loop, SerialLoop timers) {
     this.limits = limits;
+    this.budget = budget;
     this.loop = loop;
     this.timers = timers;
     this.room = limits.maxBytes();
@@ -154,7 +166,23 @@ public final class ParkedFetch {
     }
   }
 
+  /// Reads once there is room for what may be read.
   private void begin() {
+    if (finished) {
+      return;
+    }
+    noRoom = budget.full();
+    if (!noRoom) {
+      readAll();
+    } else if (limits.maxWait().isPositive()) {
+      armTimer();
+      nextLook = timers.after(ROOM_PAUSE, () -> onLoop(this::begin));
+    } else {
+      finish();
+    }
+  }
+
+  private void readAll() {
     for (var part : parts) {
       if (part.want.lastFetchedEpoch() >= 0) {
         checkEpoch(part);
@@ -354,7 +382,11 @@ public final class ParkedFetch {
 
   private void expire() {
     due = true;
-    goOn();
+    if (noRoom && !finished) {
+      finish();
+    } else {
+      goOn();
+    }
   }
 
   private void finish() {
@@ -384,6 +416,9 @@ public final class ParkedFetch {
     finished = true;
     if (timer != null) {
       timer.cancel();
+    }
+    if (nextLook != null) {
+      nextLook.cancel();
     }
     parts.forEach(Part::unsubscribe);
   }

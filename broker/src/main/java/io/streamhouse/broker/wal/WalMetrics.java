@@ -77,6 +77,11 @@ public final class WalMetrics {
     }
 
     @Override
+    public PartReader parts(long sequence) throws IOException {
+      return files.parts(sequence);
+    }
+
+    @Override
     public String name(long sequence) {
       return files.name(sequence);
     }

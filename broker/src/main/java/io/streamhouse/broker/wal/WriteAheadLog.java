@@ -64,7 +64,7 @@ public final class WriteAheadLog implements AutoCloseable {
   private long queuedBytes;
   private long storedBytes;
   private @Nullable String failure;
-  private boolean diskLow;
+  private volatile boolean diskLow;
   private boolean closed;
   private boolean writerIdle;
   private @Nullable Thread writer;
@@ -352,6 +352,11 @@ public final class WriteAheadLog implements AutoCloseable {
     }
   }
 
+  /// Whether less is free on the disk than must be.
+  public boolean diskLow() {
+    return diskLow;
+  }
+
   /// Why appends are refused now, or would be if they were of some size; null while they are taken.
   public @Nullable String refuses() {
     lock.lock();
@@ -406,6 +411,8 @@ public final class WriteAheadLog implements AutoCloseable {
     } else {
       file = files.create(sequence, size);
     }
+    // A fast producer fills several files between two looks of the housekeeping.
+    lookAtDisk();
     account(size);
     file.write(0, WalFormat.header(walId, sequence));
     file.sync();
@@ -518,16 +525,15 @@ public final class WriteAheadLog implements AutoCloseable {
           files.discard(spare);
         }
       }
-      boolean low = files.usableBytes() < options.reserveBytes();
-      lock.lock();
-      try {
-        diskLow = low;
-      } finally {
-        lock.unlock();
-      }
+      lookAtDisk();
     } finally {
       trimming.unlock();
     }
+  }
+
+  /// Refuses appends when the disk has too little room, takes them again when it has.
+  private void lookAtDisk() throws IOException {
+    diskLow = files.usableBytes() < options.reserveBytes();
   }
 
   /// Takes the files out of the log that nothing needs.

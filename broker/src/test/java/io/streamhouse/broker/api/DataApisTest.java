@@ -66,13 +66,20 @@ final class DataApisTest {
   private static final int NEWEST_PRODUCE = 13;
   private static final int NEWEST_FETCH = 18;
 
+  private long unsent;
   private final SimulatedTime time = new SimulatedTime();
   private final SimulatedLoop loop = new SimulatedLoop(time);
   private final FakeCatalog catalog = new FakeCatalog();
   private final MemoryLogs logs = new MemoryLogs();
   private final List<ApiHandler<?>> handlers =
       DataApis.handlers(
-          catalog, logs, loop, time, new Random(1), new AgentConfig.Fetching(1 << 20, 10));
+          catalog,
+          logs,
+          loop,
+          time,
+          new Random(1),
+          new AgentConfig.Fetching(1 << 20, 10, 1 << 20),
+          () -> unsent);
 
   @BeforeEach
   void oneAgentWithATopic() {
@@ -165,6 +172,17 @@ final class DataApisTest {
     var reply = send(ApiKeys.PRODUCE, 12, produce(12, 0, part(0, Batches.plain(1, "a"))));
     assertThat(reply).isCompletedWithValue(Reply.none());
     assertThat(log(0).endOffset()).isEqualTo(1);
+  }
+
+  @Test
+  void aProducerForWhoseBatchThereIsNoRoomIsToldToHoldBack() {
+    log(0).refuse(new Failure.Backpressure("full"));
+    var reply = send(ApiKeys.PRODUCE, 12, produce(12, -1, part(0, Batches.plain(1, "a"))));
+    var response = (ProduceResponseData) body(reply);
+    assertThat(responses(response))
+        .extracting(PartitionProduceResponse::errorCode)
+        .containsExactly(Errors.NOT_ENOUGH_REPLICAS.code());
+    assertThat(response.throttleTimeMs()).isPositive();
   }
 
   @Test

@@ -43,6 +43,7 @@ class FlusherTest {
 
   private final SimulatedTime time = new SimulatedTime();
   private final Random random = new Random(5);
+  private final SimulatedWalFiles files = new SimulatedWalFiles(random);
   private final TailBudget budget = new TailBudget(1 << 20);
   private final InMemoryStore objects = new InMemoryStore();
   private final FaultyStore store = new FaultyStore(objects, random, _ -> {});
@@ -75,7 +76,7 @@ class FlusherTest {
             });
     wal =
         WriteAheadLog.open(
-            new SimulatedWalFiles(random),
+            files,
             WAL_ID,
             new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, LOG_BYTES, 0),
             time,
@@ -426,7 +427,7 @@ class FlusherTest {
     assertThat(refused).isPositive();
     assertThat(wal.sizeInBytes()).isGreaterThan(LOG_BYTES - (1 << 20));
     assertThat(partition.evictedBytes()).isGreaterThan(3 * budget.limit());
-    assertThat(partition.unflushedNanos()).hasValue(Duration.ofSeconds(600).toNanos());
+    assertThat(partition.unflushedNanos()).hasValue(Duration.ofMinutes(10).toNanos());
     assertThat(read(partition)).isEqualTo(values);
     assertThat(flusher.failures()).isPositive();
 
@@ -471,6 +472,20 @@ class FlusherTest {
       values.addAll(Batches.values(requireNonNull(partition.load(inLog))));
     }
     return values;
+  }
+
+  @Test
+  void damageInTheLogHoldsUpOnlyThePartitionItBelongsTo() {
+    for (int i = 0; i < 60; i++) {
+      append(0, "x".repeat(20_000));
+    }
+    append(1, "sound");
+    assertThat(partitions.getFirst().evictedBytes()).isPositive();
+    files.damage(1, 1000);
+    signal.request();
+    drain();
+    assertThat(partitions.get(0).closed()).isTrue();
+    assertThat(partitions.get(1).committedEnd()).isEqualTo(1);
   }
 
   @Test

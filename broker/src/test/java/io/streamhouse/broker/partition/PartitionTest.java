@@ -508,6 +508,32 @@ class PartitionTest {
   }
 
   @Test
+  void aNearlyFullDiskRefusesWhatWouldGoPastTheLogToo() throws IOException {
+    wal.close();
+    wal =
+        WriteAheadLog.open(
+            files,
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 1 << 20),
+            time,
+            (_, _) -> {});
+    partition = partition(0, List.of());
+    partition.settings(objectDurable());
+    append("a");
+    files.usableBytes(1 << 19);
+    wal.trim((_, _) -> true, false);
+    assertThat(failure(append("b"))).isInstanceOf(Failure.Backpressure.class);
+    var slice = partition.slice(1 << 20);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    assertThat(partition.highWatermark()).isEqualTo(1);
+
+    files.usableBytes(1 << 21);
+    wal.trim((_, _) -> true, false);
+    assertThat(append("b")).isNotDone();
+  }
+
+  @Test
   void batchesThatWaitForTheirCommitLeaveRoomForThoseInTheLog() {
     partition.settings(objectDurable());
     for (int i = 0; i < 2000; i++) {

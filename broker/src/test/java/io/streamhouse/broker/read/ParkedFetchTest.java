@@ -22,6 +22,8 @@ final class ParkedFetchTest {
 
   private static final int MEBI = 1 << 20;
 
+  private long unsent;
+  private final ResponseBudget budget = new ResponseBudget(1000, () -> unsent);
   private final SimulatedTime time = new SimulatedTime();
   private final SimulatedLoop loop = new SimulatedLoop(time);
   private final AtomicInteger outstanding = new AtomicInteger();
@@ -231,12 +233,37 @@ final class ParkedFetchTest {
   }
 
   @Test
+  void aFetchWaitsForRoomForItsAnswer() {
+    unsent = 1000;
+    var log = log("a", "b");
+    var fetch = fetch(limits(1, MEBI, 500), want(log, 0));
+    pass(400);
+    assertThat(fetch.result()).isNotDone();
+    unsent = 999;
+    pass(20);
+    assertThat(values(fetch)).containsExactly(List.of("a", "b"));
+  }
+
+  @Test
+  void aFetchThatFoundNoRoomIsAnsweredWithoutRecordsWhenItsWaitIsOver() {
+    unsent = 1000;
+    var fetch = fetch(limits(1, MEBI, 500), want(log("a"), 0));
+    pass(499);
+    assertThat(fetch.result()).isNotDone();
+    pass(1);
+    assertThat(values(fetch)).containsExactly(List.of());
+    unsent = 0;
+    pass(1000);
+  }
+
+  @Test
   void aLoopThatIsGoneLosesNoPiece() {
     var cold = log("a").freeze();
     var fetch =
         ParkedFetch.start(
             List.of(want(cold, 0)),
             limits(1, MEBI, 500),
+            budget,
             _ -> {
               throw new RejectedExecutionException();
             },
@@ -275,7 +302,7 @@ final class ParkedFetchTest {
     int maxBytes = random.nextInt(2000);
     var fetch =
         ParkedFetch.start(
-            wants, limits(random.nextInt(1500), maxBytes, random.nextInt(200)), loop, loop);
+            wants, limits(random.nextInt(1500), maxBytes, random.nextInt(200)), budget, loop, loop);
     boolean failed = false;
     for (int step = 0; step < 30 && !fetch.result().isDone(); step++) {
       var log = logs.get(random.nextInt(logs.size()));
@@ -334,7 +361,7 @@ final class ParkedFetchTest {
   }
 
   private ParkedFetch fetch(ParkedFetch.Limits limits, ParkedFetch.Want... wants) {
-    return ParkedFetch.start(List.of(wants), limits, loop, loop);
+    return ParkedFetch.start(List.of(wants), limits, budget, loop, loop);
   }
 
   private static ParkedFetch.Limits limits(int minBytes, int maxBytes, int waitMillis) {

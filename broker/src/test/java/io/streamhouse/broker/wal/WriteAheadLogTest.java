@@ -370,6 +370,28 @@ class WriteAheadLogTest {
   }
 
   @Test
+  void theDiskIsLookedAtWithEachNewFile() throws IOException {
+    var wal =
+        WriteAheadLog.open(
+            files,
+            WAL_ID,
+            new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 12, 1 << 16, 1 << 20),
+            time,
+            (_, _) -> {});
+    wal.append(append(0, "value"));
+    wal.poll();
+    files.usableBytes(1 << 19);
+    int taken = 1;
+    while (taken < 100 && wal.append(append(taken, "value")) == null) {
+      wal.poll();
+      taken++;
+    }
+    assertThat(taken).isLessThan(60);
+    assertThat(wal.failure()).isNull();
+    assertThat(written).hasSize(taken);
+  }
+
+  @Test
   void aNearlyFullDiskRefusesAppendsUntilThereIsRoomAgain() throws IOException {
     var wal =
         WriteAheadLog.open(

@@ -6,6 +6,7 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
 import io.streamhouse.broker.wal.WalAppend;
 import io.streamhouse.broker.wal.WalOptions;
+import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.protocol.RecordBatches;
@@ -63,7 +64,7 @@ public class WalBenchmark {
                 new UUID(2, 2),
                 options,
                 TimeSource.system(),
-                _ -> {});
+                (_, _) -> {});
       } catch (IOException failure) {
         throw new IllegalStateException(failure);
       }
@@ -88,7 +89,7 @@ public class WalBenchmark {
     }
 
     @Override
-    public void written(WalAppend append) {
+    public void written(WalAppend append, WalPlace place) {
       written++;
     }
 
