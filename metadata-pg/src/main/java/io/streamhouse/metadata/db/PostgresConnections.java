@@ -32,7 +32,11 @@ final class PostgresConnections implements DataSource {
   private final Duration lockTimeout;
 
   PostgresConnections(Options options) {
-    this(options, options.statementTimeout(), options.statementTimeout());
+    // A wait for a lock ends before the statement that waits does, and so is named.
+    this(
+        options,
+        options.statementTimeout(),
+        options.statementTimeout().multipliedBy(4).dividedBy(5));
   }
 
   private PostgresConnections(Options options, Duration statementTimeout, Duration lockTimeout) {

@@ -161,16 +161,18 @@ final class PostgresTransactions implements Transactions {
     try {
       return pool.getConnection();
     } catch (SQLException e) {
-      // The pool says that it waited; why it waited is in the cause.
-      var cause = e.getCause() == null ? e : e.getCause();
+      // The pool says that it waited; why it waited is in the cause, and why that in its own.
+      var why = e.getCause() == null ? e : e.getCause();
+      var root = why.getCause() == null ? "" : " (" + why.getCause() + ")";
       throw new MetadataUnavailable(
-          name + ": no connection to the database: " + cause.getMessage(), e);
+          name + ": no connection to the database: " + why.getMessage() + root, e);
     }
   }
 
   private MetadataUnavailable failed(String name, Connection connection, Exception e)
       throws RolledBack {
-    var state = sqlState(e);
+    var cause = sqlException(e);
+    var state = cause == null ? null : cause.getSQLState();
     if (SERIALIZATION_FAILURE.equals(state) || DEADLOCK.equals(state)) {
       throw new RolledBack(e);
     }
@@ -180,16 +182,14 @@ final class PostgresTransactions implements Transactions {
       pool.evictConnection(connection);
       pool.getHikariPoolMXBean().softEvictConnections();
     }
-    return new MetadataUnavailable(name + ": " + e.getMessage(), e);
+    // Without the statement, which is long, and known by the transaction's name.
+    return new MetadataUnavailable(name + ": " + (cause == null ? e : cause).getMessage(), e);
   }
 
-  private static @Nullable String sqlState(Exception e) {
+  private static @Nullable SQLException sqlException(Exception e) {
     return switch (e) {
-      case SQLException sql -> sql.getSQLState();
-      case DataAccessException access -> {
-        var sql = access.getCause(SQLException.class);
-        yield sql == null ? null : sql.getSQLState();
-      }
+      case SQLException sql -> sql;
+      case DataAccessException access -> access.getCause(SQLException.class);
       default -> null;
     };
   }

@@ -192,8 +192,6 @@ public final class PostgresServer implements AutoCloseable {
                     "-c",
                     "unix_socket_directories=",
                     "-c",
-                    "fsync=on",
-                    "-c",
                     "shared_buffers=32MB"))
             .start();
     var output =
