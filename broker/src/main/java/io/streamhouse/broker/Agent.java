@@ -59,6 +59,7 @@ import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.Topic;
+import io.streamhouse.metadata.db.PostgresMetadata;
 import io.streamhouse.metadata.db.SqliteMetadata;
 import io.streamhouse.protocol.ApiHandler;
 import io.streamhouse.protocol.Features;
@@ -154,7 +155,7 @@ public final class Agent implements AutoCloseable {
 
     var directory = DataDirectory.open(storage.dataDir(), config.nodeId(), random);
     started("data directory", directory);
-    var metadata = metadata(storage.metadataUrl(), random);
+    var metadata = metadata(config.metadata(), random);
     started("metadata", metadata);
     metadata.observe(new MetadataMetrics(meters));
     directory.join(metadata.clusterId());
@@ -321,6 +322,9 @@ public final class Agent implements AutoCloseable {
 
     var refreshed = catalog.refresh();
     refreshed.join();
+    metadata.watch(() -> {
+      var _ = catalog.refresh();
+    });
     var logs = new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(
@@ -386,11 +390,20 @@ public final class Agent implements AutoCloseable {
         : Optional.empty();
   }
 
-  static MetadataStore metadata(String url, RandomGenerator random) throws IOException {
-    if (!url.startsWith("jdbc:sqlite:")) {
-      throw new IOException("streamhouse.metadata.url " + url + " is not supported");
+  static MetadataStore metadata(AgentConfig.Metadata config, RandomGenerator random)
+      throws IOException {
+    if (config.shared()) {
+      return PostgresMetadata.open(
+          new PostgresMetadata.Options(
+              config.url(),
+              config.user(),
+              config.password(),
+              config.connections(),
+              config.connectTimeout(),
+              config.statementTimeout()),
+          random);
     }
-    var file = Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath();
+    var file = Path.of(config.url().substring("jdbc:sqlite:".length())).toAbsolutePath();
     var parent = file.getParent();
     if (parent != null) {
       Files.createDirectories(parent);

@@ -26,7 +26,7 @@ public record Deployment(
   public static Deployment open(AgentConfig config) throws IOException {
     var random = new SecureRandom();
     var storage = config.storage();
-    var file = Agent.databaseFile(storage.metadataUrl());
+    var file = Agent.databaseFile(config.metadata().url());
     if (file.isPresent() && !Files.exists(file.get())) {
       throw new IOException("there is no database " + file.get());
     }
@@ -37,7 +37,7 @@ public record Deployment(
       throw new IOException(String.valueOf(unusable.getMessage()), unusable);
     }
     try {
-      var metadata = Agent.metadata(storage.metadataUrl(), random);
+      var metadata = Agent.metadata(config.metadata(), random);
       return new Deployment(metadata, objects(storage.objects(), random), directory);
     } catch (IOException | RuntimeException failed) {
       directory.ifPresent(DataDirectory::close);

@@ -190,6 +190,9 @@ public final class Main {
                   + (prefix.isEmpty() ? "" : "/" + prefix)
                   + endpoint.map(url -> " at " + url).orElse(""));
     }
+    if (config.metadata().shared()) {
+      out.println("  metadata    " + config.metadata());
+    }
     out.println("  durability  " + durability(config));
     Logger log = null;
     for (String warning : config.warnings()) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Everything an agent is told at its start, checked; one record per concern.
@@ -32,6 +33,7 @@ public record AgentConfig(
     Topics topics,
     Groups groups,
     Storage storage,
+    Metadata metadata,
     Wal wal,
     Flush flush,
     TopicLife topicLife,
@@ -119,14 +121,12 @@ public record AgentConfig(
 
   /// @param dataDir absolute
   /// @param objects where objects go
-  /// @param metadataUrl JDBC
   /// @param cacheBytes blocks of segments kept in memory
   /// @param diskCacheBytes blocks of segments kept on disk
   /// @param diskReserveBytes what the disk must keep free for produce to be taken
   public record Storage(
       Path dataDir,
       ObjectPlace objects,
-      String metadataUrl,
       long cacheBytes,
       long diskCacheBytes,
       long diskReserveBytes) {}
@@ -147,6 +147,29 @@ public record AgentConfig(
         Optional<String> region,
         boolean pathStyle)
         implements ObjectPlace {}
+  }
+
+  /// @param url JDBC, of SQLite or PostgreSQL, without password
+  /// @param connectTimeout for a connection to be made, and for a free one to be had
+  /// @param statementTimeout for one statement, and for a lock
+  public record Metadata(
+      String url,
+      Optional<String> user,
+      Optional<String> password,
+      int connections,
+      Duration connectTimeout,
+      Duration statementTimeout) {
+
+    /// One that other agents may share.
+    public boolean shared() {
+      return url.startsWith("jdbc:postgresql:");
+    }
+
+    /// Without the password, wherever this is printed.
+    @Override
+    public String toString() {
+      return url;
+    }
   }
 
   /// @param fsyncInterval with [Fsync#INTERVAL]
@@ -304,6 +327,7 @@ public record AgentConfig(
             flush.tailMaxBytes(), flush.bytes());
       }
       var storage = storage();
+      var metadata = metadata(storage.dataDir());
       int nodeId = nodeId();
       var topics =
           new Topics(
@@ -338,6 +362,7 @@ public record AgentConfig(
               topics,
               groups,
               storage,
+              metadata,
               wal,
               flush,
               new TopicLife(
@@ -471,17 +496,9 @@ public record AgentConfig(
     private Storage storage() {
       var dataDir = path(AgentConfigs.DATA_DIR, get(AgentConfigs.DATA_DIR));
       var objects = objects(dataDir);
-      String metadata = AgentConfigs.METADATA_URL.name();
-      String url = "jdbc:sqlite:" + dataDir.resolve("metadata.db");
-      if (given.containsKey(metadata)) {
-        url = getOr(AgentConfigs.METADATA_URL, url);
-      } else {
-        derived.put(metadata, url);
-      }
       return new Storage(
           dataDir,
           objects,
-          url,
           get(AgentConfigs.CACHE_BYTES),
           derived(
               AgentConfigs.DISK_CACHE_BYTES,
@@ -522,6 +539,33 @@ public record AgentConfig(
       }
       return getOr(setting, fallback.toString());
     }
+
+    private Metadata metadata(Path dataDir) {
+      String name = AgentConfigs.METADATA_URL.name();
+      String url = "jdbc:sqlite:" + dataDir.resolve("metadata.db");
+      if (given.containsKey(name)) {
+        if (PASSWORD_IN_URL.matcher(given.get(name)).find()) {
+          // Without the value: what is wrong with it is that it should not be shown.
+          contradiction(
+              "%s holds a password, which would be shown; give it as %s",
+              name, AgentConfigs.METADATA_PASSWORD.name());
+        } else {
+          url = getOr(AgentConfigs.METADATA_URL, url);
+        }
+      } else {
+        derived.put(name, url);
+      }
+      return new Metadata(
+          url,
+          Optional.of(get(AgentConfigs.METADATA_USER)).filter(user -> !user.isEmpty()),
+          Optional.of(get(AgentConfigs.METADATA_PASSWORD)).filter(text -> !text.isEmpty()),
+          get(AgentConfigs.METADATA_CONNECTIONS),
+          millis(get(AgentConfigs.METADATA_CONNECT_TIMEOUT_MS)),
+          millis(get(AgentConfigs.METADATA_STATEMENT_TIMEOUT_MS)));
+    }
+
+    private static final Pattern PASSWORD_IN_URL =
+        Pattern.compile("[?&](ssl)?password=", Pattern.CASE_INSENSITIVE);
 
     private Path path(Setting<String> setting, String text) {
       try {

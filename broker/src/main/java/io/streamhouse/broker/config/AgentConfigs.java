@@ -315,19 +315,71 @@ public final class AgentConfigs {
               "streamhouse.metadata.url",
               ConfigType.STRING,
               null,
-              "Database of the metadata, as a JDBC URL.",
-              "jdbc:sqlite:FILE",
+              "Database of the metadata, as a JDBC URL: SQLite for one agent, PostgreSQL for a"
+                  + " cluster. Further properties of PostgreSQL's driver may follow a `?`, such as"
+                  + " `sslmode`, `sslrootcert` or `currentSchema`; time-outs have settings of their"
+                  + " own, and a password does not belong here.",
+              "jdbc:sqlite:FILE, jdbc:postgresql://HOST[:PORT][,HOST…]/DATABASE",
               text -> {
-                if (text.startsWith("jdbc:postgresql:")) {
-                  throw new BadValue("PostgreSQL is not supported yet; use jdbc:sqlite:FILE");
-                }
-                if (!text.startsWith("jdbc:sqlite:") || text.length() == "jdbc:sqlite:".length()) {
-                  throw new BadValue("must be jdbc:sqlite:FILE");
+                if (!database(text, "jdbc:sqlite:") && !database(text, "jdbc:postgresql:")) {
+                  throw new BadValue(
+                      "must be jdbc:sqlite:FILE or jdbc:postgresql://HOST:PORT/DATABASE");
                 }
                 return text;
               })
           .why("`metadata.db` in the data directory, with SQLite.")
           .importance(HIGH);
+
+  private static boolean database(String url, String prefix) {
+    return url.startsWith(prefix) && url.length() > prefix.length();
+  }
+
+  static final Setting<String> METADATA_USER =
+      Setting.string(
+              "streamhouse.metadata.user",
+              "",
+              "Who the agent is for PostgreSQL. Empty: as the URL says, else the system's user.")
+          .importance(HIGH);
+
+  static final Setting<String> METADATA_PASSWORD =
+      Setting.of(
+              "streamhouse.metadata.password",
+              ConfigType.PASSWORD,
+              "",
+              "The password for PostgreSQL; never logged or described. Empty: from the file named"
+                  + " by the environment variable PGPASSFILE, else `~/.pgpass`, else none.",
+              "",
+              text -> text)
+          .importance(HIGH);
+
+  static final Setting<Integer> METADATA_CONNECTIONS =
+      Setting.int32(
+              "streamhouse.metadata.connections",
+              "16",
+              2,
+              1000,
+              "Connections to PostgreSQL this agent makes at most; one more listens for changes.")
+          .why("What runs transactions at one time is bounded by 8 workers and a few loops.");
+
+  static final Setting<Integer> METADATA_CONNECT_TIMEOUT_MS =
+      Setting.int32(
+              "streamhouse.metadata.connect.timeout.ms",
+              "3000",
+              250,
+              60_000,
+              "How long connecting to PostgreSQL may take, and waiting for a free connection.")
+          .why("The session is renewed every 3 seconds; an attempt must not outlast that.");
+
+  static final Setting<Integer> METADATA_STATEMENT_TIMEOUT_MS =
+      Setting.int32(
+              "streamhouse.metadata.statement.timeout.ms",
+              "10000",
+              250,
+              600_000,
+              "How long PostgreSQL may work at one statement, waiting for locks included, and how"
+                  + " long an agent that stopped in mid-transaction may keep its locks. A second"
+                  + " later the agent gives the connection up.")
+          .why("Nothing takes a second; longer than it takes to be sure that something is wrong.");
 
   static final Setting<Long> CACHE_BYTES =
       Setting.int64(
@@ -545,6 +597,11 @@ public final class AgentConfigs {
           S3_REGION,
           S3_PATH_STYLE,
           METADATA_URL,
+          METADATA_USER,
+          METADATA_PASSWORD,
+          METADATA_CONNECTIONS,
+          METADATA_CONNECT_TIMEOUT_MS,
+          METADATA_STATEMENT_TIMEOUT_MS,
           CACHE_BYTES,
           DISK_CACHE_BYTES,
           DISK_RESERVE_BYTES,

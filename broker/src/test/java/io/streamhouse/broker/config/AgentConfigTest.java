@@ -59,7 +59,7 @@ final class AgentConfigTest {
     assertThat(config.storage().objects())
         .isEqualTo(new ObjectPlace.Directory(Path.of("data/objects").toAbsolutePath()));
     assertThat(config.storage().diskCacheBytes()).isZero();
-    assertThat(config.storage().metadataUrl())
+    assertThat(config.metadata().url())
         .isEqualTo("jdbc:sqlite:" + Path.of("data/metadata.db").toAbsolutePath());
     assertThat(config.rack()).isEmpty();
     assertThat(config.withoutEffect()).isEmpty();
@@ -324,6 +324,21 @@ final class AgentConfigTest {
       }
     }
     assertThat(described.toString()).doesNotContain("hunter2");
+  }
+
+  @Test
+  void aPasswordIsNeitherTakenFromTheUrlNorShown() {
+    var url = "jdbc:postgresql://db:5432/streamhouse?sslmode=require";
+    assertThat(errors("streamhouse.metadata.url", url + "&PASSWORD=hunter2"))
+        .singleElement()
+        .asString()
+        .contains("streamhouse.metadata.password")
+        .doesNotContain("hunter2");
+    var config = valid("streamhouse.metadata.url", url, "streamhouse.metadata.password", "hunter2");
+    assertThat(config.metadata().password()).contains("hunter2");
+    assertThat(config.metadata().toString()).isEqualTo(url);
+    assertThat(AgentConfigs.describe(config, Map.of(), Map.of()).toString())
+        .doesNotContain("hunter2");
   }
 
   @Test
