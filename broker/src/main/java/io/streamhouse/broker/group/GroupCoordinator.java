@@ -44,6 +44,10 @@ public final class GroupCoordinator implements AutoCloseable {
 
   private static final Duration RETRY = Duration.ofSeconds(1);
 
+  /// The longest name of a group. Kafka has no limit but that of its protocol's strings; a key of
+  /// PostgreSQL must fit into a third of a page.
+  private static final int MOST_NAME_BYTES = 2000;
+
   private final MetadataStore metadata;
   private final UUID incarnation;
   private final int nodeId;
@@ -110,6 +114,9 @@ public final class GroupCoordinator implements AutoCloseable {
 
   /// Handles a request of a group. The stage never fails: refusals are [Failed].
   public CompletableFuture<GroupAnswer> handle(String group, GroupRequest request) {
+    if (tooLong(group)) {
+      return CompletableFuture.completedFuture(new Failed(GroupFailure.INVALID_GROUP_ID));
+    }
     var answer = new CompletableFuture<GroupAnswer>();
     run(
         answer,
@@ -124,6 +131,11 @@ public final class GroupCoordinator implements AutoCloseable {
           }
         });
     return answer;
+  }
+
+  private static boolean tooLong(String group) {
+    return group.length() > MOST_NAME_BYTES / 4
+        && group.getBytes(StandardCharsets.UTF_8).length > MOST_NAME_BYTES;
   }
 
   private GroupFailure absent(Slot slot) {

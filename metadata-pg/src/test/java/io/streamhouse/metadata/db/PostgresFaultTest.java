@@ -37,6 +37,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -274,7 +275,7 @@ class PostgresFaultTest {
         .isInstanceOf(MetadataUnavailable.class);
     assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(12));
     proxy.silence(false);
-    assertThat(store.leases().renew(incarnation)).isTrue();
+    assertThat(whenReached(() -> store.leases().renew(incarnation))).isTrue();
   }
 
   @Test
@@ -321,10 +322,23 @@ class PostgresFaultTest {
     } finally {
       server.start();
     }
-    assertThat(store.manifest().commit(object, segments(0)))
+    assertThat(whenReached(() -> store.manifest().commit(object, segments(0))))
         .containsOnly(new CommitResult.Committed(5));
     assertThat(store.leases().renew(incarnation)).isTrue();
     assertThat(store.topics().image().owners()).hasSize(4);
+  }
+
+  /// Tries again until the pool has a connection, each time as long as the pool waits for one.
+  private static <T> T whenReached(Supplier<T> transaction) {
+    for (var tries = 1; ; tries++) {
+      try {
+        return transaction.get();
+      } catch (MetadataUnavailable e) {
+        if (tries == 10) {
+          throw e;
+        }
+      }
+    }
   }
 
   /// A transaction outside the store that holds a row.

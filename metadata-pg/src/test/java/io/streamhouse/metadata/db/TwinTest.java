@@ -14,6 +14,7 @@ import io.streamhouse.metadata.SegmentManifest.DueObject;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
+import io.streamhouse.metadata.testing.PostgresServer;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,14 +27,13 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The store in memory answers what SQLite answers, whatever is asked of both: else what a
-/// simulation proves, it proves of something else. Stale leases, dead sessions and deleted topics
-/// are kept and used again.
+/// The store in memory answers what SQLite and PostgreSQL answer, whatever is asked of both: else
+/// what a simulation proves, it proves of something else. Stale leases, dead sessions and deleted
+/// topics are kept and used again.
 class TwinTest {
 
   private static final int STEPS = 200;
@@ -41,8 +41,11 @@ class TwinTest {
   @TempDir Path directory;
 
   private final Random random = new Random(0);
-  private MetadataStore memory;
-  private MetadataStore sqlite;
+  private final MetadataStore memory = new InMemoryMetadata(new Random(7));
+
+  /// Each test's own.
+  private MetadataStore database = memory;
+
   private final List<NewSession> sessions = new ArrayList<>();
   private final List<PartitionId> partitions = new ArrayList<>();
   private final List<UUID> topics = new ArrayList<>();
@@ -52,18 +55,25 @@ class TwinTest {
   private final List<UUID> objects = new ArrayList<>();
   private final List<List<NewSegment>> commits = new ArrayList<>();
 
-  @BeforeEach
-  void open() {
-    memory = new InMemoryMetadata(new Random(7));
-    sqlite = SqliteMetadata.open(directory.resolve("metadata.db"), new Random(7));
-  }
-
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6})
   void memoryAndSqliteAnswerTheSame(long seed) {
+    database = SqliteMetadata.open(directory.resolve("metadata.db"), new Random(7));
+    answerTheSame(seed);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {7, 8, 9})
+  void memoryAndPostgresAnswerTheSame(long seed) throws Exception {
+    var stores = new PostgresStores(PostgresServer.shared());
+    database = PostgresMetadata.open(stores.next(), new Random(7));
+    answerTheSame(seed);
+  }
+
+  private void answerTheSame(long seed) {
     random.setSeed(seed);
     try (var first = memory;
-        var second = sqlite) {
+        var second = database) {
       assertThat(first.clusterId()).isEqualTo(second.clusterId());
       register();
       createTopic();
@@ -81,7 +91,7 @@ class TwinTest {
   /// Asks both the same and expects the same, exceptions too.
   private <T> Optional<T> both(Function<MetadataStore, T> question) {
     var expected = ask(memory, question);
-    assertThat(ask(sqlite, question)).isEqualTo(expected);
+    assertThat(ask(database, question)).isEqualTo(expected);
     return expected instanceof Answer.Returned<T>(var value)
         ? Optional.ofNullable(value)
         : Optional.empty();
