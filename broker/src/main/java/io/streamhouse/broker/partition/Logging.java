@@ -1,5 +1,7 @@
 package io.streamhouse.broker.partition;
 
+import java.time.Duration;
+
 /// Whether a partition's appends go through the write-ahead log, and what of its tail is in there.
 /// Guarded by its partition's lock.
 ///
@@ -24,6 +26,12 @@ final class Logging {
   private Row row;
   private boolean changing;
 
+  /// A clearing whose answer never came may still be carried out, after a later setting even. Until
+  /// it surely is not any more, the row is not set.
+  private long notSetBeforeNanos;
+
+  private static final Duration CLEARING_LASTS = Duration.ofMinutes(2);
+
   private enum Row {
     OURS,
     UNKNOWN,
@@ -44,7 +52,8 @@ final class Logging {
   /// @param named whether the row names this agent's log
   /// @param wanted whether appends should go through it
   /// @param replayedEnd of what the log has
-  Logging(boolean named, boolean wanted, long replayedEnd) {
+  Logging(boolean named, boolean wanted, long replayedEnd, long nowNanos) {
+    this.notSetBeforeNanos = nowNanos;
     this.row = named ? Row.OURS : Row.NONE;
     this.on = named && wanted;
     this.end = replayedEnd;
@@ -70,7 +79,7 @@ final class Logging {
     on = true;
   }
 
-  Action next(boolean wanted, long committedEnd) {
+  Action next(boolean wanted, long committedEnd, long nowNanos) {
     if (wanted) {
       if (on) {
         return Action.NOTHING;
@@ -78,7 +87,7 @@ final class Logging {
       if (row == Row.OURS) {
         return Action.LOG_TAIL;
       }
-      return change(Action.SET_ROW);
+      return nowNanos - notSetBeforeNanos < 0 ? Action.NOTHING : change(Action.SET_ROW);
     }
     on = false;
     return row == Row.NONE || committedEnd < end ? Action.NOTHING : change(Action.CLEAR_ROW);
@@ -94,10 +103,12 @@ final class Logging {
   }
 
   /// The row was changed, or it is not known whether.
-  void changed(Action action, boolean done) {
+  void changed(Action action, boolean done, long nowNanos) {
     changing = false;
     if (done) {
       row = action == Action.SET_ROW ? Row.OURS : Row.NONE;
+    } else if (action == Action.CLEAR_ROW) {
+      notSetBeforeNanos = nowNanos + CLEARING_LASTS.toNanos();
     }
   }
 }

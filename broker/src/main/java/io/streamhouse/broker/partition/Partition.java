@@ -178,7 +178,8 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.nextOffset = tail.end();
     this.durableEnd = nextOffset;
     this.highWatermark = nextOffset;
-    this.logging = new Logging(grant.tail().isPresent(), !settings.objectDurable(), nextOffset);
+    this.logging =
+        new Logging(grant.tail().isPresent(), !settings.objectDurable(), nextOffset, time.nanos());
     this.slicedEnd = committedEnd;
     this.sliceableEnd = nextOffset;
     this.recentStart = committedEnd;
@@ -927,7 +928,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (closed != null || broken != null) {
         return;
       }
-      action = logging.next(!settings.objectDurable(), committedEnd);
+      action = logging.next(!settings.objectDurable(), committedEnd, time.nanos());
       if (action == Logging.Action.LOG_TAIL) {
         logTail();
       }
@@ -948,7 +949,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void rowChanged(Logging.Action action, boolean done) {
     lock.lock();
     try {
-      logging.changed(action, done);
+      logging.changed(action, done, time.nanos());
     } finally {
       lock.unlock();
     }

@@ -568,6 +568,24 @@ class PartitionTest {
   }
 
   @Test
+  void aTailRowIsNotSetWhileAClearingOfItMayStillBeCarriedOut() {
+    rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("no answer"));
+    partition.settings(objectDurable());
+    rowAnswer = CompletableFuture.completedFuture(true);
+    partition.settings(PartitionSettings.DEFAULT);
+    partition.tick(Duration.ofDays(1));
+    assertThat(rows).containsExactly(false);
+    var result = append("a");
+    assertThat(wal.poll()).isFalse();
+
+    time.pass(Duration.ofMinutes(2));
+    partition.tick(Duration.ofDays(1));
+    wal.poll();
+    assertThat(rows).containsExactly(false, true);
+    assertThat(result).isDone();
+  }
+
+  @Test
   void aTailRowThatCannotBeChangedIsTriedAgain() {
     rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("down"));
     partition.settings(objectDurable());

@@ -17,9 +17,28 @@ class KillLoopTest {
 
   @Test
   void killsLoseAndDoubleNothing() {
-    int rounds = Integer.getInteger("rounds", 6);
+    killAndJudge(6, Map.of());
+  }
+
+  @Test
+  void killsLoseAndDoubleNothingThatWasCommittedBeforeItWasAcknowledged() {
+    killAndJudge(3, Map.of("streamhouse.durability", "object"));
+  }
+
+  @Test
+  void killsLoseAndDoubleNothingOfTailsThatAreMostlyInTheLog() {
+    killAndJudge(
+        3,
+        Map.of(
+            "streamhouse.flush.interval.ms", "600000",
+            "streamhouse.flush.bytes", "524288",
+            "streamhouse.tail.max.bytes", "1048576"));
+  }
+
+  private void killAndJudge(int usually, Map<String, String> settings) {
+    int rounds = Integer.getInteger("rounds", usually);
     long seed = Long.getLong("seed", System.nanoTime());
-    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), Map.of())) {
+    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), settings)) {
       var verdict = new KillLoop(server, rounds, seed).run();
       System.out.println(verdict);
       assertThat(verdict.violations()).as("%s%n%s", verdict, server.tail()).isEmpty();
