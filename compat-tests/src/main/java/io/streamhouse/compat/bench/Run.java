@@ -18,6 +18,7 @@ record Run(Map<Measure, Double> values, double foreign) {
     P99_MILLIS("p99 ms", false, 2),
     P999_MILLIS("p99.9 ms", false, 2),
     CPU_PER_MILLION("CPU s/M records", false, 2),
+    ADDED_CPU_PER_MILLION("CPU s/M records (consumer's part)", false, 2),
     RESIDENT_MB("RSS MB", false, 0),
     START_MILLIS("ms to first ack", false, 0);
 
