@@ -1,6 +1,7 @@
 package io.streamhouse.broker;
 
 import ch.qos.logback.classic.LoggerContext;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.streamhouse.broker.api.AdminApis;
@@ -45,6 +46,7 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.runtime.WorkerPool;
 import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
+import io.streamhouse.broker.storage.DiskCache;
 import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.StorageMetrics;
 import io.streamhouse.broker.sweep.SweepGuard;
@@ -183,13 +185,18 @@ public final class Agent implements AutoCloseable {
 
     var blocking = new WorkerPool("blocking", 8, 100_000);
     started("blocking workers", blocking);
+    var searching = new WorkerPool("searching", 4, 10_000);
+    started("searching workers", searching);
     var computing = new WorkerPool("computing", 1, 10_000);
     started("computing workers", computing);
     var objects = ObjectStores.open(storage.objects(), meters, health, time, random);
     var store = objects.store();
     started("object store", store);
     var segments =
-        new SegmentCache(store, new SegmentCache.Limits(storage.cacheBytes(), 8L << 20, 16, 4096));
+        new SegmentCache(
+            store,
+            diskCache(config, directory, meters),
+            SegmentCache.Limits.of(storage.cacheBytes()));
     started("segment cache", segments);
     StorageMetrics.register(meters, segments);
 
@@ -325,7 +332,9 @@ public final class Agent implements AutoCloseable {
     metadata.watch(() -> {
       var _ = catalog.refresh();
     });
-    var logs = new StoredLogs(leadership, catalog::image, metadata.manifest(), segments, blocking);
+    var logs =
+        new StoredLogs(
+            leadership, catalog::image, metadata.manifest(), segments, blocking, searching);
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(
         AdminApis.handlers(
@@ -388,6 +397,20 @@ public final class Agent implements AutoCloseable {
     return url.startsWith("jdbc:sqlite:")
         ? Optional.of(Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath())
         : Optional.empty();
+  }
+
+  private static @Nullable DiskCache diskCache(
+      AgentConfig config, DataDirectory directory, MeterRegistry meters) throws IOException {
+    if (config.storage().diskCacheBytes() == 0) {
+      return null;
+    }
+    var cache =
+        DiskCache.open(
+            directory.cache(),
+            config.storage().diskCacheBytes(),
+            2 * config.storage().diskReserveBytes());
+    StorageMetrics.register(meters, cache);
+    return cache;
   }
 
   static MetadataStore metadata(AgentConfig.Metadata config, RandomGenerator random)

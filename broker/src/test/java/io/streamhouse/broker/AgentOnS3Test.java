@@ -65,6 +65,9 @@ class AgentOnS3Test {
     try (var agent = start(Map.of())) {
       assertThat(AgentTest.consume(agent, "t", 100)).isEqualTo(values);
     }
+    try (var cached = Files.walk(directory.resolve("cache"))) {
+      assertThat(cached.filter(Files::isRegularFile)).as("kept on disk").isNotEmpty();
+    }
   }
 
   @Test

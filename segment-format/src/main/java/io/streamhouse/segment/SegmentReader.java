@@ -134,8 +134,14 @@ public final class SegmentReader {
   /// A block's batches, checked against its checksum and decompressed, in memory of their own from
   /// position 0.
   public ByteBuffer readBlock(int index) throws IOException {
+    return readBlock(index, range);
+  }
+
+  /// As [#readBlock(int)], with the object's bytes from somewhere else, such as a read of several
+  /// blocks at once. The block may be a view of what `from` gave.
+  public ByteBuffer readBlock(int index, RangeReader from) throws IOException {
     var block = blocks.get(index);
-    var stored = read(block.position(), block.storedLength(), "block " + index);
+    var stored = read(from, block.position(), block.storedLength(), "block " + index);
     int crc = SegmentFormat.crc(stored);
     if (crc != block.crc()) {
       throw damaged(block.position(), "block %d with crc %08x".formatted(index, block.crc()), crc);
@@ -223,7 +229,12 @@ public final class SegmentReader {
   }
 
   private ByteBuffer read(long position, int bytes, String what) throws IOException {
-    var read = range.read(start + position, bytes);
+    return read(range, position, bytes, what);
+  }
+
+  private ByteBuffer read(RangeReader from, long position, int bytes, String what)
+      throws IOException {
+    var read = from.read(start + position, bytes);
     if (read.remaining() != bytes) {
       throw damaged(position, bytes + " bytes of " + what, read.remaining() + " bytes");
     }

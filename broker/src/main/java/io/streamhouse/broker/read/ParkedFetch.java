@@ -23,10 +23,14 @@ import org.slf4j.LoggerFactory;
 /// One fetch over several logs: reads what there is, and where that is less than the client wants,
 /// waits for more.
 ///
-/// Partitions are read in the order given, all that the byte limit has room for at once, so that a
-/// cold one delays the answer but not the other reads. What was read stays; when a log advances,
-/// only that log is read on from where it was. The answer is due when `minBytes` are there, when
-/// any partition failed or diverged, or when the wait is over.
+/// Partitions are read in the order given, all that the byte limit has room for at once. What was
+/// read stays; when a log advances, only that log is read on from where it was. The answer is due
+/// when `minBytes` are there, when any partition failed or diverged, or when the wait is over.
+///
+/// Reads that are still under way then may join within [#GRACE], which is what a disk takes and a
+/// bucket mostly does not: a cold partition holds up nobody. Its read goes on without the fetch,
+/// and the next one finds what it brought into memory. Only where nothing else is there the answer
+/// waits for it, beyond the client's wait too, so that a slow store still moves readers on.
 ///
 /// Limits are Kafka's (KIP-74): the first partition that has anything gives at least one batch,
 /// whatever its size; all others keep within their own limit and what is left of the whole.
@@ -38,6 +42,13 @@ public final class ParkedFetch {
 
   /// How often a fetch that found no room for its answer looks again.
   private static final Duration ROOM_PAUSE = Duration.ofMillis(20);
+
+  /// How long an answer that is due waits for reads under way.
+  static final Duration GRACE = Duration.ofMillis(20);
+
+  /// How long a fetch that has nothing else waits for reads after its own wait is over. Clients
+  /// give up on a request after 30 s.
+  static final Duration SLOW_READ_LIMIT = Duration.ofSeconds(5);
 
   private final List<Part> parts = new ArrayList<>();
   private final Limits limits;
@@ -60,7 +71,12 @@ public final class ParkedFetch {
   private int reading;
   private boolean due;
   private boolean finished;
+  private boolean expired;
+  private boolean graceOver;
+  private boolean limitOver;
   private @Nullable Cancellation timer;
+  private @Nullable Cancellation graceTimer;
+  private @Nullable Cancellation limitTimer;
 
   /// Nothing was read yet, for want of room for the answer.
   private boolean noRoom;
@@ -134,6 +150,9 @@ public final class ParkedFetch {
 
     /// The log gave nothing although its end lies further on: not asked again before it moves.
     boolean stalled;
+
+    /// It was not asked for want of room, so what its log says about its end is no news to it.
+    boolean starved;
 
     @Nullable FetchResult outcome;
     @Nullable Subscription subscription;
@@ -227,14 +246,19 @@ public final class ParkedFetch {
   /// Starts reading on where `part` ended, if there is room.
   private void read(Part part) {
     part.bounds = Bounds.of(part.want.reader());
+    part.starved = false;
     long endLimit = part.endLimit();
     long reserve = 0;
     // At the end of the log nothing will be read; the log is asked all the same, since it alone
     // knows whether the offset exists and whether it still leads.
     if (part.nextOffset < endLimit) {
-      reserve = Math.min(part.want.maxBytes() - part.bytes, room);
+      // While nothing is there yet, reads under way take no room from others: they may be slow, and
+      // what is too much in the end is left for the next fetch.
+      long left = bytes > 0 ? room : limits.maxBytes();
+      reserve = Math.min(part.want.maxBytes() - part.bytes, left);
       if (reserve <= 0 && (bytes > 0 || reading > 0)) {
         part.full = part.bytes >= part.want.maxBytes();
+        part.starved = true;
         return;
       }
       reserve = Math.max(0, reserve);
@@ -329,7 +353,7 @@ public final class ParkedFetch {
       }
     }
     if (reading > 0) {
-      armTimer();
+      answerOrWaitForReads();
     } else if (!wanting() || parts.isEmpty() || !limits.maxWait().isPositive()) {
       finish();
     } else {
@@ -338,13 +362,30 @@ public final class ParkedFetch {
     }
   }
 
+  private void answerOrWaitForReads() {
+    boolean something = bytes > 0 || due;
+    if (limitOver || (something && (expired || graceOver))) {
+      finish();
+      return;
+    }
+    armTimer();
+    if (something && !wanting() && graceTimer == null) {
+      graceTimer = after(GRACE, () -> graceOver = true);
+    }
+    if ((expired || !limits.maxWait().isPositive()) && limitTimer == null) {
+      limitTimer = after(SLOW_READ_LIMIT, () -> limitOver = true);
+    }
+    park();
+  }
+
   private boolean wanting() {
-    return !due && bytes < limits.minBytes();
+    return !due && !expired && bytes < limits.minBytes();
   }
 
   private void park() {
     for (var part : parts) {
-      if (part.subscription == null && !part.full) {
+      boolean waits = !part.full && !part.reading && !(part.starved && reading > 0);
+      if (part.subscription == null && waits) {
         part.subscription = part.want.reader().onAdvance(part.bounds.end(), () -> onAdvance(part));
       }
     }
@@ -376,17 +417,18 @@ public final class ParkedFetch {
 
   private void armTimer() {
     if (timer == null && limits.maxWait().isPositive()) {
-      timer = timers.after(limits.maxWait(), () -> onLoop(this::expire));
+      timer = after(limits.maxWait(), () -> expired = true);
     }
   }
 
-  private void expire() {
-    due = true;
-    if (noRoom && !finished) {
-      finish();
-    } else {
-      goOn();
-    }
+  private Cancellation after(Duration delay, Runnable change) {
+    return timers.after(
+        delay,
+        () ->
+            onLoop(() -> {
+              change.run();
+              goOn();
+            }));
   }
 
   private void finish() {
@@ -414,8 +456,10 @@ public final class ParkedFetch {
 
   private void stop() {
     finished = true;
-    if (timer != null) {
-      timer.cancel();
+    for (var one : new Cancellation[] {timer, graceTimer, limitTimer}) {
+      if (one != null) {
+        one.cancel();
+      }
     }
     if (nextLook != null) {
       nextLook.cancel();

@@ -45,6 +45,11 @@ final class SegmentRows {
         });
   }
 
+  /// The segment after `row`, if it was read lately.
+  synchronized @Nullable Segment after(Segment row) {
+    return rows.get(row.endOffset());
+  }
+
   private synchronized @Nullable Segment cached(long offset) {
     var floor = rows.floorEntry(offset);
     return floor != null && offset < floor.getValue().endOffset() ? floor.getValue() : null;

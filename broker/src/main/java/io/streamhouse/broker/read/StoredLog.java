@@ -33,14 +33,22 @@ final class StoredLog implements LogReader {
   private final SegmentManifest manifest;
   private final SegmentCache segments;
   private final Executor blocking;
+  private final Executor searching;
   private final SegmentRows rows;
 
+  /// @param blocking for metadata
+  /// @param searching for lookups, which wait for segments too
   StoredLog(
-      Partition partition, SegmentManifest manifest, SegmentCache segments, Executor blocking) {
+      Partition partition,
+      SegmentManifest manifest,
+      SegmentCache segments,
+      Executor blocking,
+      Executor searching) {
     this.partition = partition;
     this.manifest = manifest;
     this.segments = segments;
     this.blocking = blocking;
+    this.searching = searching;
     this.rows = new SegmentRows(partition.id(), manifest, blocking);
   }
 
@@ -132,7 +140,7 @@ final class StoredLog implements LogReader {
             segment == null
                 ? CompletableFuture.completedFuture(gone(offset))
                 : segments
-                    .read(segment, offset, maxBytes)
+                    .read(segment, rows.after(segment), offset, maxBytes)
                     .thenApply(read -> result(offset, endLimit, read)))
         .exceptionally(thrown -> failed(offset, thrown));
   }
@@ -194,7 +202,7 @@ final class StoredLog implements LogReader {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
     return Stages.supply(
-            blocking,
+            searching,
             () ->
                 settled(() -> {
                   var found = committedAt(timestamp);
@@ -299,7 +307,7 @@ final class StoredLog implements LogReader {
     if (failure != null) {
       return CompletableFuture.completedFuture(new TimestampResult.Failed(failure));
     }
-    return Stages.supply(blocking, () -> settled(this::newest))
+    return Stages.supply(searching, () -> settled(this::newest))
         .exceptionally(thrown -> new TimestampResult.Failed(storage(thrown)));
   }
 

@@ -20,22 +20,26 @@ public final class StoredLogs implements Logs {
   private final SegmentManifest manifest;
   private final SegmentCache segments;
   private final Executor blocking;
+  private final Executor searching;
   private final ConcurrentHashMap<PartitionId, Led> known = new ConcurrentHashMap<>();
 
   private record Led(Partition partition, Lookup.Led lookup) {}
 
   /// @param blocking runs metadata reads
+  /// @param searching runs lookups in segments, which a slow store holds up
   public StoredLogs(
       Leadership leadership,
       Supplier<Image> image,
       SegmentManifest manifest,
       SegmentCache segments,
-      Executor blocking) {
+      Executor blocking,
+      Executor searching) {
     this.leadership = leadership;
     this.image = image;
     this.manifest = manifest;
     this.segments = segments;
     this.blocking = blocking;
+    this.searching = searching;
   }
 
   @Override
@@ -47,7 +51,7 @@ public final class StoredLogs implements Logs {
     }
     var led = known.get(id);
     if (led == null || led.partition != partition) {
-      var reader = new StoredLog(partition, manifest, segments, blocking);
+      var reader = new StoredLog(partition, manifest, segments, blocking, searching);
       led = new Led(partition, new Lookup.Led(reader, partition));
       known.put(id, led);
     }

@@ -10,6 +10,7 @@ public final class CacheCounters {
   final LongAdder loads = new LongAdder();
   final LongAdder loadedBytes = new LongAdder();
   final LongAdder failures = new LongAdder();
+  final LongAdder ahead = new LongAdder();
 
   CacheCounters() {}
 
@@ -23,7 +24,13 @@ public final class CacheCounters {
     return misses.sum();
   }
 
-  /// Reads begun on the object store, of blocks and of segments' ends.
+  /// Blocks loaded before anybody asked for them.
+  public long ahead() {
+    return ahead.sum();
+  }
+
+  /// Reads begun on the object store or the disk cache, of blocks, adjacent ones at once, and of
+  /// segments' ends.
   public long loads() {
     return loads.sum();
   }

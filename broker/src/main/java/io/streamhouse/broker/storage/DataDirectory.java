@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 /// streamhouse.lock         locked by the owner; names it
 /// wal/                     the write-ahead log
 /// objects/                 the object store, where it is a local directory
+/// cache/                   ranges of objects read from elsewhere; may be deleted
 /// metadata.db              the metadata, where they are SQLite and not elsewhere
 /// ```
 ///
@@ -134,6 +135,11 @@ public final class DataDirectory implements AutoCloseable {
 
   public Path objects() {
     return root.resolve("objects");
+  }
+
+  /// Of what can be read again; not made before it is used.
+  public Path cache() {
+    return root.resolve("cache");
   }
 
   public int nodeId() {

@@ -1,7 +1,5 @@
 package io.streamhouse.broker.storage;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.protocol.RecordBatches;
@@ -13,21 +11,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /// Reads segments through memory: their blocks, and what is needed to find blocks, each bounded by
 /// bytes. However many ask for a block that is not there, it is loaded once.
 ///
 /// Thread-safe; nothing blocks. Answers complete at once when everything is in memory, otherwise on
-/// the virtual thread that loaded what was missing. So many loads run at once and so many reads
-/// wait for them; beyond that a read that would have to wait fails, and the client comes again.
+/// the virtual thread that loaded what was missing. So many loads run at once, few of them of one
+/// partition, and so many reads wait for them; beyond that a read that would have to wait fails,
+/// and the client comes again. Where someone reads on from block to block, the next ones are loaded
+/// in advance, see [SegmentLoads].
 ///
 /// What is damaged fails the reads that need it and is not kept, so each of them says so anew.
 ///
@@ -37,72 +31,58 @@ import org.jspecify.annotations.Nullable;
 /// does not see fill up, and evicting them would give nothing back until it happens to run.
 public final class SegmentCache implements AutoCloseable {
 
-  private final ObjectStore store;
-  private final LoadOnce<SegmentKey, SegmentReader> readers;
-  private final LoadOnce<BlockKey, ByteBuffer> blocks;
+  private final SegmentLoads loads;
   private final Semaphore waiting;
-  private final ThreadPoolExecutor loaders;
   private final CacheCounters counters = new CacheCounters();
-
-  private record SegmentKey(String object, long position) {}
-
-  private record BlockKey(String object, long segmentPosition, int index) {}
 
   /// @param blockBytes for decompressed blocks
   /// @param readerBytes for the indexes of open segments
   /// @param loads how many at once
   /// @param waitingReads how many wait for those
-  public record Limits(long blockBytes, long readerBytes, int loads, int waitingReads) {
+  /// @param aheadBytes loaded in advance for one who reads on; 0: nothing
+  public record Limits(
+      long blockBytes, long readerBytes, int loads, int waitingReads, long aheadBytes) {
 
-    public static final Limits DEFAULT = new Limits(64L << 20, 8L << 20, 16, 4096);
+    public static final Limits DEFAULT = of(64L << 20);
 
     public Limits {
-      if (blockBytes < 0 || readerBytes < 0 || loads < 1 || waitingReads < 1) {
+      if (blockBytes < 0 || readerBytes < 0 || loads < 1 || waitingReads < 1 || aheadBytes < 0) {
         throw new IllegalArgumentException(
-            "cache of %d and %d bytes, %d loads, %d waiting"
-                .formatted(blockBytes, readerBytes, loads, waitingReads));
+            "cache of %d and %d bytes, %d loads, %d waiting, %d ahead"
+                .formatted(blockBytes, readerBytes, loads, waitingReads, aheadBytes));
       }
+    }
+
+    /// Eight blocks ahead hide a round trip to a bucket from a reader of some 50 MB/s.
+    public static Limits of(long blockBytes) {
+      return new Limits(blockBytes, 8L << 20, 32, 4096, Math.min(8L << 20, blockBytes / 8));
     }
   }
 
-  public SegmentCache(ObjectStore store, Limits limits) {
-    this.store = store;
-    // Maintenance on the thread that causes it: short, and one thread pool less.
-    this.readers =
-        new LoadOnce<>(
-            Caffeine.newBuilder()
-                .executor(Runnable::run)
-                .maximumWeight(limits.readerBytes)
-                .weigher((SegmentKey _, SegmentReader reader) -> saturated(reader.memoryBytes()))
-                .build());
-    this.blocks =
-        new LoadOnce<>(
-            Caffeine.newBuilder()
-                .executor(Runnable::run)
-                .maximumWeight(limits.blockBytes)
-                .weigher((BlockKey _, ByteBuffer block) -> block.capacity())
-                .build());
+  /// @param disk null: nothing is kept on disk
+  public SegmentCache(ObjectStore store, @Nullable DiskCache disk, Limits limits) {
+    this.loads = new SegmentLoads(store, disk, limits, counters);
     this.waiting = new Semaphore(limits.waitingReads);
-    this.loaders =
-        new ThreadPoolExecutor(
-            limits.loads,
-            limits.loads,
-            10,
-            TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(limits.waitingReads),
-            Thread.ofVirtual().name("segment-load-", 0).factory());
-    loaders.allowCoreThreadTimeOut(true);
   }
 
   /// Whole batches from the one that holds `offset` on (the next one, where offsets are sparse): up
   /// to `maxBytes`, but at least one. May stop earlier, at the end of a block; never goes beyond
   /// the segment.
   public CompletableFuture<SegmentRead> read(Segment row, long offset, int maxBytes) {
+    return read(row, null, offset, maxBytes);
+  }
+
+  /// As [#read(Segment, long, int)].
+  ///
+  /// @param next the segment after this one if it is known, to be read ahead
+  public CompletableFuture<SegmentRead> read(
+      Segment row, @Nullable Segment next, long offset, int maxBytes) {
     var admission = new Admission();
     return answer(
         admission,
         open(row, admission)
-            .thenCompose(reader -> collect(new Walk(row, reader, admission, offset, maxBytes))));
+            .thenCompose(
+                reader -> collect(new Walk(row, next, reader, admission, offset, maxBytes))));
   }
 
   /// Whole batches of one block, from the first on that holds an offset at or above `fromOffset`
@@ -138,85 +118,41 @@ public final class SegmentCache implements AutoCloseable {
 
   /// Bytes of blocks held now.
   public long blockBytes() {
-    return blocks.loaded.policy().eviction().orElseThrow().weightedSize().orElse(0);
+    return loads.blockBytes();
+  }
+
+  /// Loads that run or wait now.
+  int loadsNow() {
+    return loads.now();
   }
 
   @Override
   public void close() {
-    loaders.shutdown();
-  }
-
-  private SegmentReader openNow(Segment row) throws IOException {
-    var reader =
-        SegmentReader.open(
-            row.object(),
-            (position, length) -> store.get(row.object(), position, length),
-            row.position(),
-            row.length());
-    var header = reader.header();
-    if (header.baseOffset() != row.baseOffset() || header.endOffset() != row.endOffset()) {
-      throw SegmentDamaged.other(
-          row.object(),
-          row.position(),
-          "offsets [%d, %d) of %s".formatted(row.baseOffset(), row.endOffset(), row.partition()),
-          "offsets [%d, %d)".formatted(header.baseOffset(), header.endOffset()));
-    }
-    return reader;
+    loads.close();
   }
 
   private CompletableFuture<SegmentReader> open(Segment row, Admission admission) {
-    var key = new SegmentKey(row.object(), row.position());
-    return readers.get(key, admission, () -> openNow(row));
+    var inMemory = loads.readerInMemory(row);
+    if (inMemory != null) {
+      return CompletableFuture.completedFuture(inMemory);
+    }
+    return admission.take() ? loads.open(row) : tooMany();
   }
 
   private CompletableFuture<ByteBuffer> block(
       Segment row, SegmentReader reader, Admission admission, int index) {
-    var key = new BlockKey(row.object(), row.position(), index);
-    var inMemory = blocks.loaded.getIfPresent(key);
+    var inMemory = loads.inMemory(row, index);
     if (inMemory != null) {
       counters.hits.increment();
       return CompletableFuture.completedFuture(inMemory);
     }
     counters.misses.increment();
-    return blocks.get(key, admission, () -> checked(row, reader, index));
+    return admission.take() ? loads.block(row, reader, index) : tooMany();
   }
 
-  /// Reads a block and checks that its batches are where the index says, so that nobody who walks
-  /// them needs to.
-  private ByteBuffer checked(Segment row, SegmentReader reader, int index) throws IOException {
-    var block = reader.readBlock(index);
-    var entry = reader.blocks().get(index);
-    long next = entry.firstOffset();
-    long end =
-        index + 1 < reader.blocks().size()
-            ? reader.blocks().get(index + 1).firstOffset()
-            : reader.header().endOffset();
-    try {
-      for (var batch : RecordBatches.of(block)) {
-        boolean first = next == entry.firstOffset();
-        if (first ? batch.baseOffset() != next : batch.baseOffset() < next) {
-          throw misplaced(row, entry, "a batch at " + next, "one at " + batch.baseOffset());
-        }
-        if (batch.endOffset() <= batch.baseOffset() || batch.endOffset() > end) {
-          throw misplaced(
-              row, entry, "batches that end by " + end, "one that ends at " + batch.endOffset());
-        }
-        next = batch.endOffset();
-      }
-    } catch (IllegalStateException unwalkable) {
-      throw misplaced(row, entry, "whole batches", String.valueOf(unwalkable.getMessage()));
-    }
-    counters.loadedBytes.add(block.capacity());
-    return block;
-  }
-
-  private static SegmentDamaged misplaced(
-      Segment row, SegmentReader.Block entry, String expected, String found) {
-    return SegmentDamaged.other(row.object(), row.position() + entry.position(), expected, found);
-  }
-
-  private interface Load<T> {
-    T run() throws IOException;
+  private static <T> CompletableFuture<T> tooMany() {
+    return CompletableFuture.failedFuture(
+        new IOException("as many segment reads are waiting as may"));
   }
 
   /// A read's place among those that may wait; taken when it first has to. Confined to the chain of
@@ -239,61 +175,6 @@ public final class SegmentCache implements AutoCloseable {
     }
   }
 
-  /// A cache of which each missing value is loaded once, however many want it.
-  ///
-  /// A value is in the cache, and a failure forgotten, before anyone hears of it: whoever comes
-  /// again after a failure causes a new load.
-  private final class LoadOnce<K, V> {
-
-    private final Cache<K, V> loaded;
-    private final ConcurrentMap<K, CompletableFuture<V>> loading = new ConcurrentHashMap<>();
-
-    LoadOnce(Cache<K, V> loaded) {
-      this.loaded = loaded;
-    }
-
-    CompletableFuture<V> get(K key, Admission admission, Load<V> load) {
-      var value = loaded.getIfPresent(key);
-      if (value != null) {
-        return CompletableFuture.completedFuture(value);
-      }
-      if (!admission.take()) {
-        return CompletableFuture.failedFuture(
-            new IOException("as many segment reads are waiting as may"));
-      }
-      var mine = new CompletableFuture<V>();
-      var others = loading.putIfAbsent(key, mine);
-      if (others != null) {
-        return others;
-      }
-      try {
-        loaders.execute(() -> run(key, mine, load));
-      } catch (RejectedExecutionException closed) {
-        loading.remove(key, mine);
-        mine.completeExceptionally(new IOException("the segment cache is closed", closed));
-      }
-      return mine;
-    }
-
-    private void run(K key, CompletableFuture<V> future, Load<V> load) {
-      try {
-        // Loaded by someone else between the look into the cache and the entry in `loading`?
-        var value = loaded.getIfPresent(key);
-        if (value == null) {
-          counters.loads.increment();
-          value = load.run();
-          loaded.put(key, value);
-        }
-        loading.remove(key, future);
-        future.complete(value);
-      } catch (Throwable failure) {
-        // Whoever waits learns of it, whatever it is; nothing may stay pending.
-        loading.remove(key, future);
-        future.completeExceptionally(failure);
-      }
-    }
-  }
-
   /// Goes on with `walk` for as long as blocks are in memory, then when the next one is.
   private CompletableFuture<List<RecordBatches>> collect(Walk walk) {
     while (walk.wantsMore()) {
@@ -302,9 +183,13 @@ public final class SegmentCache implements AutoCloseable {
         return taken.thenCompose(this::collect);
       }
     }
-    return walk.failure == null
-        ? CompletableFuture.completedFuture(walk.found)
-        : CompletableFuture.failedFuture(walk.failure);
+    if (walk.failure != null) {
+      return CompletableFuture.failedFuture(walk.failure);
+    }
+    if (walk.sequential) {
+      loads.ahead(walk.row, walk.reader, walk.index, walk.next);
+    }
+    return CompletableFuture.completedFuture(walk.found);
   }
 
   private CompletableFuture<List<RecordBatches>> search(
@@ -367,30 +252,40 @@ public final class SegmentCache implements AutoCloseable {
     return cause instanceof SegmentDamaged ? String.valueOf(cause.getMessage()) : cause.toString();
   }
 
-  private static int saturated(long weight) {
-    return (int) Math.min(weight, Integer.MAX_VALUE);
-  }
-
   /// One read on its way through blocks. Confined to the chain of stages that carries it.
   private final class Walk {
 
     private final Segment row;
+    private final @Nullable Segment next;
     private final SegmentReader reader;
     private final Admission admission;
     private final long offset;
+
+    /// Whether somebody reads from block to block: the one before was read lately, or there is
+    /// none.
+    private final boolean sequential;
+
     private final List<RecordBatches> found = new ArrayList<>();
     private int room;
     private int index;
     private boolean full;
     private @Nullable Throwable failure;
 
-    Walk(Segment row, SegmentReader reader, Admission admission, long offset, int maxBytes) {
+    Walk(
+        Segment row,
+        @Nullable Segment next,
+        SegmentReader reader,
+        Admission admission,
+        long offset,
+        int maxBytes) {
       this.row = row;
+      this.next = next;
       this.reader = reader;
       this.admission = admission;
       this.offset = offset;
       this.room = maxBytes;
       this.index = Math.max(0, reader.blockFor(offset));
+      this.sequential = index == 0 || loads.inMemory(row, index - 1) != null;
     }
 
     boolean wantsMore() {
@@ -402,8 +297,7 @@ public final class SegmentCache implements AutoCloseable {
     }
 
     private boolean inMemory() {
-      return room > 0
-          && blocks.loaded.getIfPresent(new BlockKey(row.object(), row.position(), index)) != null;
+      return room > 0 && loads.inMemory(row, index) != null;
     }
 
     /// Takes what fits of a block.

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.storage;
 
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.streamhouse.broker.runtime.TimeSource;
@@ -56,17 +57,58 @@ public final class StorageMetrics {
         counters,
         CacheCounters::failures,
         "Reads of segments that failed.");
+    counter(
+        meters,
+        "streamhouse.cache.ahead",
+        counters,
+        CacheCounters::ahead,
+        "Blocks of segments loaded before a reader wanted them.");
+    Gauge.builder("streamhouse.cache.memory", cache, SegmentCache::blockBytes)
+        .baseUnit("bytes")
+        .description("Blocks of segments in memory, decompressed.")
+        .register(meters);
     FunctionCounter.builder("streamhouse.cache.loaded", counters, CacheCounters::loadedBytes)
         .baseUnit("bytes")
         .description("Bytes of blocks loaded into memory, decompressed.")
         .register(meters);
   }
 
-  private static void counter(
+  public static void register(MeterRegistry meters, DiskCache cache) {
+    counter(
+        meters,
+        "streamhouse.cache.disk.hits",
+        cache,
+        DiskCache::hits,
+        "Ranges of objects that were on disk when they were wanted.");
+    counter(
+        meters,
+        "streamhouse.cache.disk.misses",
+        cache,
+        DiskCache::misses,
+        "Ranges of objects that were not, and were read from the object store.");
+    counter(
+        meters,
+        "streamhouse.cache.disk.evicted",
+        cache,
+        DiskCache::evicted,
+        "Ranges of objects deleted from disk to make room.");
+    counter(
+        meters,
+        "streamhouse.cache.disk.failures",
+        cache,
+        DiskCache::failures,
+        "Files of the disk cache that could not be used.");
+    Gauge.builder("streamhouse.cache.disk", cache, DiskCache::bytes)
+        .baseUnit("bytes")
+        .description("Ranges of objects on disk.")
+        .register(meters);
+  }
+
+  private static <T> void counter(
       MeterRegistry meters,
       String name,
-      CacheCounters counters,
-      ToDoubleFunction<CacheCounters> value,
+      T counters,
+      ToDoubleFunction<T> value,
       String description) {
     FunctionCounter.builder(name, counters, value).description(description).register(meters);
   }

@@ -163,6 +163,59 @@ final class ParkedFetchTest {
   }
 
   @Test
+  void aColdPartitionHoldsUpNobody() {
+    var tail = log("a");
+    var cold = log("b").freeze();
+    var fetch = fetch(limits(1, MEBI, 500), want(cold, 0), want(tail, 0));
+    pass(19);
+    assertThat(fetch.result()).as("it may still come").isNotDone();
+    pass(1);
+    assertThat(values(fetch)).containsExactly(List.of(), List.of("a"));
+    cold.thaw();
+    loop.drain();
+  }
+
+  @Test
+  void aTailThatAdvancesBesideAColdReadIsAnswered() {
+    var tail = log();
+    var cold = log("b").freeze();
+    var fetch = fetch(limits(1, MEBI, 500), want(cold, 0), want(tail, 0));
+    pass(100);
+    append(tail, "a");
+    loop.drain();
+    pass(20);
+    assertThat(values(fetch)).containsExactly(List.of(), List.of("a"));
+    cold.thaw();
+    loop.drain();
+  }
+
+  @Test
+  void whatIsThereIsAnsweredWhenTheWaitEndsBesideAColdRead() {
+    var tail = log("a");
+    var cold = log("b").freeze();
+    var fetch = fetch(limits(10_000, 2 * MEBI, 500), want(tail, 0), want(cold, 0));
+    pass(499);
+    assertThat(fetch.result()).isNotDone();
+    pass(1);
+    assertThat(values(fetch)).containsExactly(List.of("a"), List.of());
+    cold.thaw();
+    loop.drain();
+  }
+
+  @Test
+  void aReadThatNeverEndsIsGivenUp() {
+    var cold = log("a").freeze();
+    var fetch = fetch(limits(1, MEBI, 500), want(cold, 0));
+    pass(500);
+    pass(4_999);
+    assertThat(fetch.result()).isNotDone();
+    pass(1);
+    assertThat(values(fetch)).containsExactly(List.of());
+    cold.thaw();
+    loop.drain();
+  }
+
+  @Test
   void aLogThatGivesLittleIsReadOnUntilTheMinimumIsThere() {
     var log = log("a", "b", "c", "d").trickle(1);
     var fetch = fetch(limits(3 * 69, MEBI, 500), want(log, 0));

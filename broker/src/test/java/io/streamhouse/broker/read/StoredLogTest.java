@@ -55,7 +55,7 @@ class StoredLogTest {
   private final InMemoryMetadata metadata = new InMemoryMetadata(random);
   private final InMemoryStore store = new InMemoryStore();
   private final SegmentCache segments =
-      new SegmentCache(store, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10));
+      new SegmentCache(store, null, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10, 0));
   private boolean holds = true;
   private Runnable duringLookups = () -> {};
   private WriteAheadLog wal;
@@ -140,7 +140,7 @@ class StoredLogTest {
   }
 
   private StoredLog log(Executor blocking) {
-    return new StoredLog(partition, interrupted(), segments, blocking);
+    return new StoredLog(partition, interrupted(), segments, blocking, blocking);
   }
 
   private StoredLog log() {

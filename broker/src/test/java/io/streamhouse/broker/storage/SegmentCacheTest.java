@@ -15,6 +15,7 @@ import io.streamhouse.segment.ProducerState;
 import io.streamhouse.segment.SegmentWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -32,11 +33,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SegmentCacheTest {
 
   private static final PartitionId PARTITION = new PartitionId(new UUID(1, 2), 0);
   private static final String KEY = "org-default/mixed/x.seg";
+
+  @TempDir private Path directory;
 
   private final InMemoryStore memory = new InMemoryStore();
   private final FaultyStore faulty = new FaultyStore(memory, new Random(1), _ -> {});
@@ -45,6 +49,8 @@ class SegmentCacheTest {
   @AfterEach
   void close() {
     caches.forEach(SegmentCache::close);
+    // What a load keeps on disk it writes after its readers have their answer.
+    caches.forEach(cache -> await().until(() -> cache.loadsNow() == 0));
   }
 
   @Test
@@ -161,7 +167,7 @@ class SegmentCacheTest {
       rows.add(put("k" + i, small(0, 1)));
     }
     var gated = new GatedStore(memory);
-    var cache = cache(gated, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 5));
+    var cache = cache(gated, limits(1 << 20, 1 << 20, 2, 5));
 
     var reads = rows.stream().map(row -> cache.read(row, 0, 1)).toList();
 
@@ -183,7 +189,7 @@ class SegmentCacheTest {
       rows.add(put("k" + i, large(0, 2)));
     }
     faulty.faults(new Faults(0.1, 0.1, 0, 0, 0.1, 0.1));
-    var cache = cache(faulty, new SegmentCache.Limits(1 << 20, 2_000, 2, 4));
+    var cache = cache(faulty, limits(1 << 20, 2_000, 2, 4));
     var reads = new ConcurrentLinkedQueue<CompletableFuture<SegmentRead>>();
     try (var readers = Executors.newVirtualThreadPerTaskExecutor()) {
       for (int reader = 0; reader < 6; reader++) {
@@ -226,7 +232,7 @@ class SegmentCacheTest {
     var batches = large(0, 8);
     var row = put(KEY, batches);
     long limit = 3L * batches.getFirst().sizeInBytes() + 100;
-    var cache = cache(memory, new SegmentCache.Limits(limit, 1 << 20, 4, 100));
+    var cache = cache(memory, limits(limit, 1 << 20, 4, 100));
 
     for (int round = 0; round < 3; round++) {
       for (long offset = 0; offset < 8; offset++) {
@@ -241,7 +247,7 @@ class SegmentCacheTest {
   @Test
   void blockLargerThanTheCacheIsReadAllTheSame() throws Exception {
     var row = put(KEY, large(0, 2));
-    var cache = cache(memory, new SegmentCache.Limits(10, 10, 1, 100));
+    var cache = cache(memory, limits(10, 10, 1, 100));
 
     assertThat(count(found(cache.read(row, 0, Integer.MAX_VALUE)))).isEqualTo(2);
     await().untilAsserted(() -> assertThat(cache.blockBytes()).isZero());
@@ -355,7 +361,7 @@ class SegmentCacheTest {
     for (long seed = 0; seed < 20; seed++) {
       var random = new Random(seed);
       var store = new FaultyStore(memory, random, _ -> {});
-      var cache = cache(store, new SegmentCache.Limits(4L * size, 1 << 20, 3, 100));
+      var cache = cache(store, limits(4L * size, 1 << 20, 3, 100));
       store.faults(new Faults(0.1, 0.1, 0, 0, 0.1, 0.1));
       int answered = 0;
       for (int i = 0; i < 60; i++) {
@@ -385,12 +391,141 @@ class SegmentCacheTest {
     }
   }
 
+  @Test
+  void sequentialReaderFindsNearlyEverythingInMemory() throws Exception {
+    var rows = new ArrayList<Segment>();
+    for (int i = 0; i < 10; i++) {
+      rows.add(put("k" + i, List.of(), large(i * 12L, 12)));
+    }
+    var cache = cache(memory, new SegmentCache.Limits(64 << 20, 1 << 20, 8, 100, 4 << 20));
+
+    for (int i = 0; i < rows.size(); i++) {
+      var next = i + 1 < rows.size() ? rows.get(i + 1) : null;
+      for (long offset = i * 12L; offset < i * 12L + 12; offset++) {
+        assertThat(count(found(cache.read(rows.get(i), next, offset, 1)))).isEqualTo(1);
+        // A client takes its time between fetches; this one as long as loads take.
+        await().until(() -> cache.loadsNow() == 0);
+      }
+    }
+
+    var counters = cache.counters();
+    assertThat(counters.hits() + counters.misses()).isEqualTo(120);
+    assertThat(counters.hits()).isGreaterThan(114);
+    assertThat(counters.ahead()).isGreaterThan(110);
+    assertThat(counters.loads()).as("adjacent blocks are read at once").isLessThan(60);
+  }
+
+  @Test
+  void randomReaderLoadsNothingInAdvance() throws Exception {
+    var row = put(KEY, large(0, 12));
+    var cache = cache(memory, new SegmentCache.Limits(64 << 20, 1 << 20, 8, 100, 4 << 20));
+    for (long offset : new long[] {7, 3, 10, 5}) {
+      found(cache.read(row, offset, 1));
+    }
+    assertThat(cache.counters().ahead()).isZero();
+  }
+
+  @Test
+  void damageAmongBlocksReadAtOnceFailsOnlyItsOwn() throws Exception {
+    var row = put(KEY, large(0, 8));
+    var reader = cache(memory).open(row).join();
+    damage(KEY, row.position() + reader.blocks().get(4).position() + 100);
+    var cache = cache(memory, new SegmentCache.Limits(64 << 20, 1 << 20, 8, 100, 8 << 20));
+    found(cache.read(row, 0, 1));
+    await().until(() -> cache.loadsNow() == 0);
+
+    for (long offset = 0; offset < 8; offset++) {
+      if (offset == 4) {
+        assertThat(failed(cache.read(row, offset, 1))).contains("damaged", "block 4");
+      } else {
+        assertThat(count(found(cache.read(row, offset, 1)))).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void onePartitionsSlowLoadsLeavePlacesToOthers() throws Exception {
+    var gated = new GatedStore(memory);
+    gated.slow = "slow";
+    var cache = cache(gated, limits(64 << 20, 1 << 20, 8, 100));
+    var slow = new ArrayList<CompletableFuture<SegmentRead>>();
+    for (int i = 0; i < 20; i++) {
+      slow.add(cache.read(put("slow" + i, large(0, 1)), 0, 1));
+    }
+    var other = of(new PartitionId(new UUID(9, 9), 1), put("other", large(0, 3)));
+
+    for (long offset = 0; offset < 3; offset++) {
+      assertThat(count(found(cache.read(other, offset, 1)))).isEqualTo(1);
+    }
+    assertThat(slow).noneMatch(CompletableFuture::isDone);
+    gated.gate.countDown();
+    for (var read : slow) {
+      found(read);
+    }
+  }
+
+  @Test
+  void blocksAreReadFromDiskAfterARestartWithTheStoreDown() throws Exception {
+    var large = put("large", large(0, 3));
+    var small = put("small", List.of(), small(0, 10));
+    try (var first = new SegmentCache(memory, disk(1 << 30), limits(64 << 20, 1 << 20, 4, 100))) {
+      assertThat(count(found(first.read(large, 0, Integer.MAX_VALUE)))).isEqualTo(3);
+      assertThat(count(found(first.read(small, 0, Integer.MAX_VALUE)))).isEqualTo(10);
+      await().until(() -> first.loadsNow() == 0);
+    }
+    faulty.faults(Faults.DOWN);
+
+    var disk = disk(1 << 30);
+    var second = new SegmentCache(faulty, disk, limits(64 << 20, 1 << 20, 4, 100));
+    caches.add(second);
+    assertThat(count(found(second.read(large, 0, Integer.MAX_VALUE)))).isEqualTo(3);
+    assertThat(count(found(second.read(small, 0, Integer.MAX_VALUE)))).isEqualTo(10);
+    assertThat(disk.hits()).isPositive();
+    assertThat(disk.misses()).isZero();
+  }
+
+  @Test
+  void damagedBytesAreNeverKeptOnDisk() throws Exception {
+    var row = put(KEY, large(0, 2));
+    var cache = new SegmentCache(faulty, disk(1 << 30), limits(0, 1 << 20, 4, 100));
+    caches.add(cache);
+    found(cache.read(row, 0, 1));
+    faulty.faults(new Faults(0, 0, 0, 0, 0, 1));
+    failed(cache.read(row, 1, 1));
+    faulty.faults(Faults.NONE);
+
+    assertThat(count(found(cache.read(row, 1, 1)))).isEqualTo(1);
+  }
+
+  private DiskCache disk(long bytes) throws IOException {
+    return DiskCache.open(directory.resolve("cache"), bytes, 0);
+  }
+
+  private static Segment of(PartitionId partition, Segment row) {
+    return new Segment(
+        partition,
+        row.baseOffset(),
+        row.endOffset(),
+        row.objectId(),
+        row.object(),
+        row.position(),
+        row.length(),
+        row.records(),
+        row.maxTimestamp());
+  }
+
+  /// Nothing is read ahead, so that every load has a reader.
+  private static SegmentCache.Limits limits(
+      long blockBytes, long readerBytes, int loads, int waitingReads) {
+    return new SegmentCache.Limits(blockBytes, readerBytes, loads, waitingReads, 0);
+  }
+
   private SegmentCache cache(ObjectStore store) {
-    return cache(store, new SegmentCache.Limits(64 << 20, 1 << 20, 4, 100));
+    return cache(store, limits(64 << 20, 1 << 20, 4, 100));
   }
 
   private SegmentCache cache(ObjectStore store, SegmentCache.Limits limits) {
-    var cache = new SegmentCache(store, limits);
+    var cache = new SegmentCache(store, null, limits);
     caches.add(cache);
     return cache;
   }
@@ -416,6 +551,14 @@ class SegmentCacheTest {
   private static RecordBatches stamped(RecordBatches batch, long offset) {
     batch.stamp(offset, 0);
     return batch;
+  }
+
+  private Segment put(String key, List<RecordBatches> before, List<RecordBatches> batches)
+      throws IOException {
+    if (before.isEmpty()) {
+      return place(key, writer(null, batches));
+    }
+    return put(key, null, before, batches);
   }
 
   private Segment put(String key, List<RecordBatches> batches) throws IOException {
@@ -524,6 +667,10 @@ class SegmentCacheTest {
 
     final CountDownLatch gate = new CountDownLatch(1);
     final AtomicInteger gets = new AtomicInteger();
+
+    /// Keys that begin so wait.
+    String slow = "";
+
     private final ObjectStore store;
 
     GatedStore(ObjectStore store) {
@@ -533,6 +680,9 @@ class SegmentCacheTest {
     @Override
     public ByteBuffer get(String key, long position, int length) throws IOException {
       gets.incrementAndGet();
+      if (!key.startsWith(slow)) {
+        return store.get(key, position, length);
+      }
       try {
         if (!gate.await(10, TimeUnit.SECONDS)) {
           throw new IOException("the gate never opened");

@@ -4,14 +4,21 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.streamhouse.broker.partition.Batches;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.ObjectInfo;
 import io.streamhouse.broker.storage.ObjectStore.DeleteResult;
 import io.streamhouse.broker.storage.ObjectStore.PutResult;
 import io.streamhouse.broker.storage.ObjectStoreUnavailable;
+import io.streamhouse.broker.storage.SegmentCache;
+import io.streamhouse.broker.storage.SegmentRead;
 import io.streamhouse.broker.storage.s3.FaultyProxy.Fault;
 import io.streamhouse.broker.storage.s3.S3Counters.Failed;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.segment.ObjectWriter;
+import io.streamhouse.segment.SegmentWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -19,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -175,6 +183,39 @@ class S3FaultTest {
 
     assertStored("k", content);
     assertThat(store.counters().failures(Failed.CONNECTION)).isEqualTo(5);
+  }
+
+  @Test
+  void damagedRangeIsNoticedAndTheNextReadIsGood() throws Exception {
+    var batch = Batches.plain(1, "x".repeat(300_000));
+    batch.stamp(0, 0);
+    var writer = new SegmentWriter(0, null);
+    writer.add(batch.bytes(), 0, 1, 1, 1, false);
+    var object = new ObjectWriter();
+    var placed = object.add(writer.finish());
+    store.putNew("k", object.content(), Map.of());
+    var row =
+        new Segment(
+            new PartitionId(new UUID(1, 2), 0),
+            0,
+            1,
+            new UUID(3, 4),
+            "k",
+            placed.position(),
+            placed.length(),
+            1,
+            1);
+    try (var cache =
+        new SegmentCache(store, null, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10, 0))) {
+      cache.open(row).join();
+      proxy.next("GET", "/k", Fault.DAMAGED_ANSWER);
+
+      assertThat(cache.read(row, 0, 1).join())
+          .isInstanceOfSatisfying(
+              SegmentRead.Failed.class,
+              failed -> assertThat(failed.failure().message()).contains("k", "damaged"));
+      assertThat(cache.read(row, 0, 1).join()).isInstanceOf(SegmentRead.Found.class);
+    }
   }
 
   @Test

@@ -1,0 +1,438 @@
+package io.streamhouse.broker.storage;
+
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.streamhouse.broker.storage.SegmentCache.Limits;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.RangeReader;
+import io.streamhouse.segment.SegmentDamaged;
+import io.streamhouse.segment.SegmentReader;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+
+/// Gets blocks and open segments into memory: from the disk cache if it has them, else from the
+/// object store, adjacent blocks with one read. What came from the store and proved intact is kept
+/// on disk; what is damaged is kept nowhere.
+///
+/// Reads ahead for readers that go on from block to block, within bytes of their own: where those
+/// are taken, or the pool is closed, it does nothing. Thread-safe; nothing blocks its caller.
+final class SegmentLoads implements AutoCloseable {
+
+  /// A segment as small as this is read whole when it is opened: one read instead of two or more.
+  private static final int SMALL_BYTES = 1 << 18;
+
+  private final ObjectStore store;
+  private final @Nullable DiskCache disk;
+  private final Limits limits;
+  private final CacheCounters counters;
+  private final LoadOnce<SegmentKey, SegmentReader> readers;
+  private final LoadOnce<BlockKey, ByteBuffer> blocks;
+  private final LoadPool pool;
+  private final Semaphore aheadKib;
+
+  private record SegmentKey(String object, long position) {}
+
+  private record BlockKey(String object, long segmentPosition, int index) {}
+
+  SegmentLoads(ObjectStore store, @Nullable DiskCache disk, Limits limits, CacheCounters counters) {
+    this.store = store;
+    this.disk = disk;
+    this.limits = limits;
+    this.counters = counters;
+    // Maintenance on the thread that causes it: short, and one thread pool less.
+    this.readers =
+        new LoadOnce<>(
+            Caffeine.newBuilder()
+                .executor(Runnable::run)
+                .maximumWeight(limits.readerBytes())
+                .weigher((SegmentKey _, SegmentReader reader) -> saturated(reader.memoryBytes()))
+                .build());
+    this.blocks =
+        new LoadOnce<>(
+            Caffeine.newBuilder()
+                .executor(Runnable::run)
+                .maximumWeight(limits.blockBytes())
+                .weigher((BlockKey _, ByteBuffer block) -> block.capacity())
+                .build());
+    this.pool = new LoadPool(limits.loads());
+    // What was read ahead must not push out what it was read ahead of.
+    this.aheadKib = new Semaphore(saturated(limits.blockBytes() >> 12));
+  }
+
+  /// An open segment, if it is in memory.
+  @Nullable SegmentReader readerInMemory(Segment row) {
+    return readers.loaded().getIfPresent(segmentKey(row));
+  }
+
+  /// Opens a segment. Fails with [SegmentDamaged] also where it is not the one the row says.
+  CompletableFuture<SegmentReader> open(Segment row) {
+    var key = segmentKey(row);
+    return readers.get(
+        key, claim -> pool.execute(row.partition(), () -> openInto(row, key, claim)));
+  }
+
+  /// A block's batches, if they are in memory.
+  @Nullable ByteBuffer inMemory(Segment row, int index) {
+    return blocks.loaded().getIfPresent(blockKey(row, index));
+  }
+
+  /// A block's batches; those who walk them need not check where they are.
+  CompletableFuture<ByteBuffer> block(Segment row, SegmentReader reader, int index) {
+    return blocks.get(
+        blockKey(row, index),
+        claim -> {
+          var claims = List.of(new Claim(index, claim));
+          pool.execute(row.partition(), () -> load(row, reader, claims));
+        });
+  }
+
+  /// Loads what a reader will want who goes on at block `from`, unless most of it is there.
+  ///
+  /// @param next the segment after this one, if it is known
+  void ahead(Segment row, SegmentReader reader, int from, @Nullable Segment next) {
+    if (limits.aheadBytes() == 0) {
+      return;
+    }
+    long window = 0;
+    long there = 0;
+    int end = from;
+    boolean gap = false;
+    while (end < reader.blocks().size() && window < limits.aheadBytes()) {
+      window += reader.blocks().get(end).rawLength();
+      gap |= !blocks.has(blockKey(row, end));
+      there = gap ? there : window;
+      end++;
+    }
+    // In few large reads and not in many small ones: not before half of the window is used up.
+    if (gap && there <= limits.aheadBytes() / 2) {
+      loadAhead(row, reader, from, end);
+    }
+    if (next != null && window < limits.aheadBytes() && !readers.has(segmentKey(next))) {
+      var _ =
+          open(next)
+              .thenAccept(opened -> {
+                if (next.length() > SMALL_BYTES) {
+                  ahead(next, opened, 0, null);
+                }
+              });
+    }
+  }
+
+  private void loadAhead(Segment row, SegmentReader reader, int from, int end) {
+    var claims = new ArrayList<Claim>();
+    int kib = 0;
+    for (int index = from; index < end; index++) {
+      int needed = (reader.blocks().get(index).rawLength() >> 10) + 1;
+      if (blocks.has(blockKey(row, index))) {
+        continue;
+      }
+      if (!aheadKib.tryAcquire(needed)) {
+        break;
+      }
+      var claim = blocks.claim(blockKey(row, index));
+      if (claim == null) {
+        aheadKib.release(needed);
+      } else {
+        kib += needed;
+        claims.add(new Claim(index, claim));
+      }
+    }
+    if (claims.isEmpty()) {
+      return;
+    }
+    int taken = kib;
+    try {
+      pool.execute(
+          row.partition(),
+          () -> {
+            try {
+              load(row, reader, claims);
+              counters.ahead.add(claims.size());
+            } finally {
+              aheadKib.release(taken);
+            }
+          });
+    } catch (RejectedExecutionException closed) {
+      aheadKib.release(taken);
+      claims.forEach(claim -> fail(row, claim, closed));
+    }
+  }
+
+  /// Bytes of blocks held now.
+  long blockBytes() {
+    return blocks.loaded().policy().eviction().orElseThrow().weightedSize().orElse(0);
+  }
+
+  /// Loads that run or wait now.
+  int now() {
+    return pool.now();
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+
+  // Below here on threads of the pool.
+
+  /// A block to be loaded, and those who wait for it.
+  private record Claim(int index, CompletableFuture<ByteBuffer> future) {}
+
+  private void openInto(Segment row, SegmentKey key, CompletableFuture<SegmentReader> claim) {
+    try {
+      var reader = readers.arrived(key);
+      if (reader == null) {
+        counters.loads.increment();
+        reader = openNow(row);
+      }
+      readers.keep(key, claim, reader);
+    } catch (Throwable failure) {
+      // Whoever waits learns of it, whatever it is; nothing may stay pending.
+      readers.fail(key, claim, failure);
+    }
+  }
+
+  private SegmentReader openNow(Segment row) throws IOException {
+    var ranges = new OpeningRanges(row);
+    var reader = SegmentReader.open(row.object(), ranges, row.position(), row.length());
+    var header = reader.header();
+    if (header.baseOffset() != row.baseOffset() || header.endOffset() != row.endOffset()) {
+      throw SegmentDamaged.other(
+          row.object(),
+          row.position(),
+          "offsets [%d, %d) of %s".formatted(row.baseOffset(), row.endOffset(), row.partition()),
+          "offsets [%d, %d)".formatted(header.baseOffset(), header.endOffset()));
+    }
+    ranges.opened(reader);
+    return reader;
+  }
+
+  /// Ranges of a segment's object. While the segment is being opened it remembers what it read:
+  /// that is kept on disk once it proved right, and the blocks of a small segment are taken from
+  /// it.
+  private final class OpeningRanges implements RangeReader {
+
+    private final Segment row;
+    private volatile @Nullable ByteBuffer whole;
+    private volatile @Nullable List<Fetched> fetched = new ArrayList<>();
+
+    private record Fetched(long position, ByteBuffer bytes) {}
+
+    OpeningRanges(Segment row) throws IOException {
+      this.row = row;
+      if (row.length() <= SMALL_BYTES) {
+        whole = fetch(row.position(), (int) row.length());
+      }
+    }
+
+    @Override
+    public ByteBuffer read(long position, int length) throws IOException {
+      var bytes = whole;
+      return bytes == null
+          ? fetch(position, length)
+          : within(bytes, row.position(), position, length);
+    }
+
+    private ByteBuffer fetch(long position, int length) throws IOException {
+      var remembered = fetched;
+      if (disk == null || remembered == null) {
+        return store.get(row.object(), position, length);
+      }
+      var kept = disk.get(row.object(), position, length);
+      if (kept != null) {
+        return kept;
+      }
+      var bytes = store.get(row.object(), position, length);
+      if (bytes.remaining() == length) {
+        remembered.add(new Fetched(position, bytes.duplicate()));
+      }
+      return bytes;
+    }
+
+    void opened(SegmentReader reader) {
+      var remembered = fetched;
+      if (disk != null && remembered != null) {
+        remembered.forEach(range -> disk.put(row.object(), range.position, range.bytes));
+      }
+      if (whole != null) {
+        for (int index = 0; index < reader.blocks().size(); index++) {
+          keepIfIntact(row, reader, index, this);
+        }
+      }
+      fetched = null;
+      whole = null;
+    }
+  }
+
+  private void keepIfIntact(Segment row, SegmentReader reader, int index, RangeReader from) {
+    var claim = blocks.claim(blockKey(row, index));
+    if (claim == null) {
+      return;
+    }
+    try {
+      blocks.keep(
+          blockKey(row, index), claim, owned(checked(row, reader, index, from), reader, index));
+    } catch (IOException | RuntimeException damaged) {
+      // Whoever needs the block reads it again, and hears of it.
+      blocks.fail(blockKey(row, index), claim, damaged);
+    }
+  }
+
+  private void load(Segment row, SegmentReader reader, List<Claim> claims) {
+    try {
+      var missing = new ArrayList<Claim>();
+      for (var claim : claims) {
+        var arrived = blocks.arrived(blockKey(row, claim.index));
+        if (arrived != null) {
+          blocks.keep(blockKey(row, claim.index), claim.future, arrived);
+        } else if (!fromDisk(row, reader, claim)) {
+          missing.add(claim);
+        }
+      }
+      for (int from = 0; from < missing.size(); ) {
+        int to = from + 1;
+        while (to < missing.size() && missing.get(to).index == missing.get(to - 1).index + 1) {
+          to++;
+        }
+        fromStore(row, reader, missing.subList(from, to));
+        from = to;
+      }
+    } catch (Throwable failure) {
+      claims.forEach(claim -> fail(row, claim, failure));
+    }
+  }
+
+  private boolean fromDisk(Segment row, SegmentReader reader, Claim claim) {
+    var entry = reader.blocks().get(claim.index);
+    var stored =
+        disk == null
+            ? null
+            : disk.get(row.object(), row.position() + entry.position(), entry.storedLength());
+    if (stored == null) {
+      return false;
+    }
+    counters.loads.increment();
+    long start = row.position() + entry.position();
+    return settle(
+        row, reader, claim, (position, length) -> within(stored, start, position, length), false);
+  }
+
+  /// Loads blocks that lie one after the other.
+  private void fromStore(Segment row, SegmentReader reader, List<Claim> claims) {
+    var first = reader.blocks().get(claims.getFirst().index);
+    var last = reader.blocks().get(claims.getLast().index);
+    long start = row.position() + first.position();
+    int length = Math.toIntExact(last.position() + last.storedLength() - first.position());
+    counters.loads.increment();
+    ByteBuffer bytes;
+    try {
+      bytes = store.get(row.object(), start, length);
+    } catch (IOException failure) {
+      claims.forEach(claim -> fail(row, claim, failure));
+      return;
+    }
+    boolean several = claims.size() > 1;
+    for (var claim : claims) {
+      boolean intact =
+          settle(
+              row,
+              reader,
+              claim,
+              (position, wanted) -> within(bytes, start, position, wanted),
+              several);
+      var entry = reader.blocks().get(claim.index);
+      if (intact && disk != null) {
+        long position = row.position() + entry.position();
+        disk.put(row.object(), position, within(bytes, start, position, entry.storedLength()));
+      }
+    }
+  }
+
+  /// @param shared `from` gives views of memory that other blocks share
+  /// @return whether the block is what it should be
+  private boolean settle(
+      Segment row, SegmentReader reader, Claim claim, RangeReader from, boolean shared) {
+    try {
+      var block = checked(row, reader, claim.index, from);
+      blocks.keep(
+          blockKey(row, claim.index),
+          claim.future,
+          shared ? owned(block, reader, claim.index) : block);
+      return true;
+    } catch (IOException | RuntimeException damaged) {
+      fail(row, claim, damaged);
+      return false;
+    }
+  }
+
+  private void fail(Segment row, Claim claim, Throwable failure) {
+    blocks.fail(blockKey(row, claim.index), claim.future, failure);
+  }
+
+  /// A block in memory of its own: as a view it would keep its neighbours' memory after they went.
+  private static ByteBuffer owned(ByteBuffer block, SegmentReader reader, int index) {
+    return reader.blocks().get(index).compressed()
+        ? block
+        : ByteBuffer.allocate(block.remaining()).put(block.duplicate()).flip();
+  }
+
+  /// Reads a block and checks that its batches are where the index says, so that nobody who walks
+  /// them needs to.
+  private ByteBuffer checked(Segment row, SegmentReader reader, int index, RangeReader from)
+      throws IOException {
+    var block = reader.readBlock(index, from);
+    var entry = reader.blocks().get(index);
+    long next = entry.firstOffset();
+    long end =
+        index + 1 < reader.blocks().size()
+            ? reader.blocks().get(index + 1).firstOffset()
+            : reader.header().endOffset();
+    try {
+      for (var batch : RecordBatches.of(block)) {
+        boolean first = next == entry.firstOffset();
+        if (first ? batch.baseOffset() != next : batch.baseOffset() < next) {
+          throw misplaced(row, entry, "a batch at " + next, "one at " + batch.baseOffset());
+        }
+        if (batch.endOffset() <= batch.baseOffset() || batch.endOffset() > end) {
+          throw misplaced(
+              row, entry, "batches that end by " + end, "one that ends at " + batch.endOffset());
+        }
+        next = batch.endOffset();
+      }
+    } catch (IllegalStateException unwalkable) {
+      throw misplaced(row, entry, "whole batches", String.valueOf(unwalkable.getMessage()));
+    }
+    counters.loadedBytes.add(block.capacity());
+    return block;
+  }
+
+  private static SegmentDamaged misplaced(
+      Segment row, SegmentReader.Block entry, String expected, String found) {
+    return SegmentDamaged.other(row.object(), row.position() + entry.position(), expected, found);
+  }
+
+  /// What `bytes`, which begin at `start` of the object, have of a range; fewer where they end.
+  private static ByteBuffer within(ByteBuffer bytes, long start, long position, int length) {
+    int from = (int) Math.min(position - start, bytes.remaining());
+    int available = Math.min(length, bytes.remaining() - from);
+    return bytes.slice(bytes.position() + from, available);
+  }
+
+  private static SegmentKey segmentKey(Segment row) {
+    return new SegmentKey(row.object(), row.position());
+  }
+
+  private static BlockKey blockKey(Segment row, int index) {
+    return new BlockKey(row.object(), row.position(), index);
+  }
+
+  private static int saturated(long weight) {
+    return (int) Math.min(weight, Integer.MAX_VALUE);
+  }
+}
