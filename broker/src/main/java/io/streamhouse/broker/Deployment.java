@@ -2,22 +2,29 @@ package io.streamhouse.broker;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.AgentConfig.ObjectPlace;
+import io.streamhouse.broker.fsck.Finding;
+import io.streamhouse.broker.fsck.Fsck;
+import io.streamhouse.broker.fsck.FsckOptions;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.DataDirectory;
 import io.streamhouse.broker.storage.DataDirectoryUnusable;
 import io.streamhouse.broker.storage.ObjectStore;
+import io.streamhouse.broker.sweep.SweepGuard;
+import io.streamhouse.broker.wal.DirectoryWalFiles;
 import io.streamhouse.metadata.MetadataStore;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.security.SecureRandom;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /// The stores of a deployment, opened by a tool and not by an agent.
 ///
 /// @param directory the agent's data directory if it has none running, which none can then start
 ///   in; empty while one runs, or if there is no such directory
+/// @param shared several agents may use the database
 public record Deployment(
-    MetadataStore metadata, ObjectStore objects, Optional<DataDirectory> directory)
+    MetadataStore metadata, ObjectStore objects, Optional<DataDirectory> directory, boolean shared)
     implements AutoCloseable {
 
   /// Opens what an agent of this configuration would; makes nothing that is not there.
@@ -38,7 +45,8 @@ public record Deployment(
     }
     try {
       var metadata = Agent.metadata(config.metadata(), random);
-      return new Deployment(metadata, objects(storage.objects(), random), directory);
+      return new Deployment(
+          metadata, objects(storage.objects(), random), directory, config.metadata().shared());
     } catch (IOException | RuntimeException failed) {
       directory.ifPresent(DataDirectory::close);
       throw failed;
@@ -50,6 +58,35 @@ public record Deployment(
       throw new IOException("there is no directory of objects " + path);
     }
     return ObjectStores.unguarded(place, TimeSource.system(), random);
+  }
+
+  /// Whether an agent may be at work on these stores. One that was killed counts, on a shared
+  /// database, until another agent has declared its session dead.
+  public boolean mayRun() {
+    return directory.isEmpty()
+        || (shared
+            && metadata.leases().sessions().stream()
+                .anyMatch(one -> !one.walId().equals(directory.get().walId())));
+  }
+
+  /// The log in the data directory, unless its agent runs.
+  public Optional<Fsck.Wal> wal() throws IOException {
+    return directory.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new Fsck.Wal(new DirectoryWalFiles(directory.get().wal()), directory.get().walId()));
+  }
+
+  /// A check of these stores.
+  ///
+  /// @param told each finding, as it is made
+  public Fsck fsck(FsckOptions options, Consumer<Finding> told) {
+    return new Fsck(
+        metadata,
+        objects,
+        new SweepGuard(metadata.sweeps(), objects, new SecureRandom()),
+        options,
+        told);
   }
 
   /// Whether an agent has the data directory open.

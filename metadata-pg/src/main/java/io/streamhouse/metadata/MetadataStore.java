@@ -27,6 +27,8 @@ public interface MetadataStore extends AutoCloseable {
   /// transactions tells it nothing.
   default void observe(TransactionObserver observer) {}
 
+  Audit audit();
+
   /// The cluster id, chosen when the schema was created: 22 characters, Kafka's base64 of a UUID.
   String clusterId();
 

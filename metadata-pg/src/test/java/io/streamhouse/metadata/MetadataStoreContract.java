@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.streamhouse.metadata.Audit.AuditedObject;
+import io.streamhouse.metadata.Audit.AuditedPartition;
+import io.streamhouse.metadata.Audit.AuditedSegment;
+import io.streamhouse.metadata.Audit.ObjectState;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Leases.Claim;
@@ -1085,6 +1089,60 @@ public abstract class MetadataStoreContract {
         .isEqualTo(shard.epoch() + Sweeps.EPOCH_STEP + 1);
     assertThatThrownBy(() -> sweeps.adopt(new Sweep(9, 6)))
         .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  // Audit
+
+  @Test
+  void theAuditShowsRowsAsTheyStandPageByPage() {
+    var agent = agent(1);
+    var topic = topic("orders", 3);
+    var lease = take(agent, partition(topic, 1)).lease();
+    var object = id();
+    commit(object, segment(lease, 0, 5), segment(lease, 5, 9));
+    commit(segment(lease, 9, 12));
+    store.manifest().registerObject(agent.incarnation, id(), "pending");
+    store.manifest().raiseLogStart(lease, 5);
+    var audit = store.audit();
+
+    assertThat(audit.partition(partition(topic, 1)))
+        .contains(
+            new AuditedPartition(
+                partition(topic, 1),
+                Optional.of("orders"),
+                lease.epoch(),
+                5,
+                12,
+                Optional.of(new Tail(agent.walId, lease.epoch()))));
+    assertThat(audit.partition(partition(topic, 3))).isEmpty();
+    var first = audit.partitions(Optional.empty(), 2);
+    var rest = audit.partitions(Optional.of(first.getLast().id()), 2);
+    assertThat(first).extracting(one -> one.id().partition()).containsExactly(0, 1);
+    assertThat(rest).extracting(one -> one.id().partition()).containsExactly(2);
+
+    assertThat(audit.segments(partition(topic, 1), 0, 1))
+        .containsExactly(
+            new AuditedSegment(
+                5, 9, lease.epoch(), object, Optional.of("key-of-" + object), 50, 10, 4, 9));
+    assertThat(audit.segments(partition(topic, 1), 9, 10)).hasSize(1);
+
+    var objects = audit.objects(0, 10);
+    assertThat(objects)
+        .extracting(AuditedObject::state, AuditedObject::segments, AuditedObject::referring)
+        .containsExactly(
+            tuple(ObjectState.COMMITTED, 1, 1),
+            tuple(ObjectState.COMMITTED, 1, 1),
+            tuple(ObjectState.PENDING, 0, 0));
+    assertThat(audit.objects(objects.getFirst().sequence(), 1)).containsExactly(objects.get(1));
+    assertThat(audit.objects(List.of(object, id()))).containsExactly(objects.getFirst());
+    assertThat(audit.objects(List.of())).isEmpty();
+    assertThat(audit.wals()).containsExactly(agent.walId);
+    assertThat(audit.topicsMissingPartitions(10)).isEmpty();
+    assertThat(audit.strays(10)).isEmpty();
+    assertThat(audit.danglingOffsets(10)).isEmpty();
+    assertThat(audit.recount(object)).isTrue();
+    assertThat(audit.recount(objects.getLast().objectId())).isFalse();
+    assertThat(audit.objects(0, 10)).isEqualTo(objects);
   }
 
   // Shards and groups

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /// Keeps a database from deleting objects it knows less about than a newer one did.
 ///
@@ -58,29 +59,38 @@ public final class SweepGuard {
     // before it was written, so a database that is the newest one shows that number.
     long highest = highestMarker();
     var last = sweeps.last();
-    if (highest > last.number()) {
-      return new Decision.Stop(
-          "the object store has seen deletion pass %d, this database only %d: it is older"
-              .formatted(highest, last.number()));
-    }
-    if (highest > 0 && highest == last.number() && !isMarkerOf(last)) {
-      return foreign(last);
+    var problem = problem(highest, last);
+    if (problem != null) {
+      return new Decision.Stop(problem);
     }
     var next = new Sweep(last.number() + 1, random.nextLong());
     if (!sweeps.begin(last, next)) {
       return new Decision.Later();
     }
     if (!mark(next)) {
-      return foreign(next);
+      return new Decision.Stop(foreign(next));
     }
     prune(next);
     return new Decision.Go(next.number());
   }
 
-  private static Decision foreign(Sweep sweep) {
-    return new Decision.Stop(
-        "deletion pass %d of this object store is not this database's: a copy of it is in use"
-            .formatted(sweep.number()));
+  /// Why no pass may begin now, if so; changes nothing.
+  public @Nullable String problem() throws IOException {
+    long highest = highestMarker();
+    return problem(highest, sweeps.last());
+  }
+
+  private @Nullable String problem(long highest, Sweep last) throws IOException {
+    if (highest > last.number()) {
+      return "the object store has seen deletion pass %d, this database only %d: it is older"
+          .formatted(highest, last.number());
+    }
+    return highest > 0 && highest == last.number() && !isMarkerOf(last) ? foreign(last) : null;
+  }
+
+  private static String foreign(Sweep sweep) {
+    return "deletion pass %d of this object store is not this database's: a copy of it is in use"
+        .formatted(sweep.number());
   }
 
   /// Takes this database for the newest one from now on, and raises its lease epochs above any that

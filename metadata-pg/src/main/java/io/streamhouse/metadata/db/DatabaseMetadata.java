@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import static io.streamhouse.metadata.db.schema.Tables.CLUSTER;
 
+import io.streamhouse.metadata.Audit;
 import io.streamhouse.metadata.GroupStore;
 import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.MetadataStore;
@@ -23,6 +24,7 @@ final class DatabaseMetadata implements MetadataStore {
   private final SegmentManifest manifest;
   private final GroupStore groups;
   private final Sweeps sweeps;
+  private final Audit audit;
 
   /// Chooses the cluster's id if there is none yet.
   ///
@@ -35,6 +37,7 @@ final class DatabaseMetadata implements MetadataStore {
     this.manifest = new DatabaseManifest(transactions);
     this.groups = new DatabaseGroups(transactions);
     this.sweeps = new DatabaseSweeps(transactions);
+    this.audit = new DatabaseAudit(transactions);
     this.clusterId = clusterId(transactions, random);
   }
 
@@ -97,6 +100,11 @@ final class DatabaseMetadata implements MetadataStore {
   @Override
   public void observe(TransactionObserver observer) {
     transactions.observe(observer);
+  }
+
+  @Override
+  public Audit audit() {
+    return audit;
   }
 
   @Override

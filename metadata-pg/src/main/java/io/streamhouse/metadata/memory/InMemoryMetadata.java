@@ -1,5 +1,6 @@
 package io.streamhouse.metadata.memory;
 
+import io.streamhouse.metadata.Audit;
 import io.streamhouse.metadata.GroupStore;
 import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.MetadataStore;
@@ -23,6 +24,7 @@ public final class InMemoryMetadata implements MetadataStore {
   private final SegmentManifest manifest;
   private final GroupStore groups;
   private final Sweeps sweeps;
+  private final Audit audit;
 
   public InMemoryMetadata(RandomGenerator random) {
     this(random, new Faults() {});
@@ -37,6 +39,7 @@ public final class InMemoryMetadata implements MetadataStore {
     this.manifest = new MemoryManifest(state);
     this.groups = new MemoryGroups(state);
     this.sweeps = new MemorySweeps(state);
+    this.audit = new MemoryAudit(state);
   }
 
   /// What a simulation does to transactions. Throw [io.streamhouse.metadata.MetadataUnavailable]
@@ -78,6 +81,11 @@ public final class InMemoryMetadata implements MetadataStore {
   @Override
   public Sweeps sweeps() {
     return sweeps;
+  }
+
+  @Override
+  public Audit audit() {
+    return audit;
   }
 
   @Override

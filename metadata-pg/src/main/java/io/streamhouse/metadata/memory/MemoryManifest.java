@@ -83,6 +83,7 @@ final class MemoryManifest implements SegmentManifest {
             s.length(),
             s.records(),
             s.maxTimestamp()));
+    row.leaderEpochs.put(s.endOffset(), s.leaderEpoch());
     row.epochStarts.putIfAbsent(s.leaderEpoch(), s.baseOffset());
     object.segments++;
     return new CommitResult.Committed(s.endOffset());
@@ -211,6 +212,7 @@ final class MemoryManifest implements SegmentManifest {
     var below = row.segments.headMap(logStart, true);
     below.values().forEach(segment -> state.unreference(segment.objectId(), 1));
     below.clear();
+    row.leaderEpochs.headMap(logStart, true).clear();
     // An epoch has ended below the start when a later one begins at or below it.
     var starts = row.epochStarts;
     while (starts.size() > 1) {

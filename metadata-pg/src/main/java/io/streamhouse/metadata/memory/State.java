@@ -154,6 +154,9 @@ final class State {
     /// By end offset.
     final TreeMap<Long, Segment> segments = new TreeMap<>();
 
+    /// Of the segments, by end offset.
+    final TreeMap<Long, Integer> leaderEpochs = new TreeMap<>();
+
     PartitionRow(int epoch) {
       super(epoch);
     }

@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.metadata.Audit.AuditedObject;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Claim;
@@ -27,6 +28,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -80,9 +82,19 @@ class TwinTest {
       for (var step = 0; step < STEPS; step++) {
         step();
         both(store -> store.topics().image());
+        both(store -> Set.copyOf(store.audit().partitions(Optional.empty(), 1000)));
+        both(store ->
+            store.audit().objects(objects).stream()
+                .collect(
+                    Collectors.toMap(
+                        AuditedObject::objectId,
+                        one -> List.of(one.state(), one.segments(), one.referring()))));
+        both(store -> store.audit().wals());
+        both(store -> store.audit().danglingOffsets(10));
         for (var partition : ends.keySet()) {
           both(store -> store.manifest().segments(partition, 0, 100));
           both(store -> store.manifest().epochs(partition));
+          both(store -> store.audit().segments(partition, 0, 100));
         }
       }
     }
