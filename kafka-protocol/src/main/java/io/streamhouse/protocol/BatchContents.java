@@ -89,6 +89,10 @@ public final class BatchContents {
                 from.isTransactional(),
                 from.leaderEpoch())) {
       for (var record = records.next(); record != null; record = records.next()) {
+        // -1 is no timestamp; nothing else below 0 can be written.
+        if (record.timestamp() < RecordBatch.NO_TIMESTAMP) {
+          throw new BrokenContents("a record with timestamp " + record.timestamp());
+        }
         builder.appendWithOffset(
             record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
       }

@@ -29,6 +29,9 @@ public final class RecordBatch {
   /// Bytes before `partitionLeaderEpoch`: those that `batchLength` does not count.
   public static final int LOG_OVERHEAD_BYTES = 12;
 
+  /// The timestamp of a record that has none.
+  static final long NO_TIMESTAMP = -1;
+
   /// Where every format since magic 0 says which it is.
   static final int MAGIC_POSITION = 16;
 

@@ -77,6 +77,20 @@ final class BatchContentsTest {
     assertThat(told(stored)).hasSize(4);
   }
 
+  @Test
+  void aNegativeTimestampOtherThanNoneIsRefusedWhereRecordsAreWrittenAnew() {
+    var none =
+        RecordBatches.of(
+            BatchBytes.of(CompressionType.NONE, new SimpleRecord(-1, null, new byte[1])));
+    assertThat(BatchContents.recompress(none, 0, 0).single().recordCount()).isEqualTo(1);
+    // The base timestamp, from which those of records are told.
+    var negative =
+        RecordBatches.of(
+            BatchBytes.sealed(
+                BatchBytes.of(CompressionType.NONE, RECORDS).putLong(27, Long.MIN_VALUE / 2)));
+    assertBroken(() -> BatchContents.recompress(negative, 0, 0));
+  }
+
   @ParameterizedTest
   @EnumSource(CompressionType.class)
   void lookupByTimeFindsTheFirstRecordAtOrAfter(CompressionType codec) {
