@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// One StreamHouse agent, started the way a user starts it: by `bin/streamhouse`.
@@ -16,11 +17,13 @@ public final class StreamHouseProcess implements ServerUnderTest {
 
   private static final Duration START_LIMIT = Duration.ofMinutes(1);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(90);
+  private static final Duration FSCK_LIMIT = Duration.ofMinutes(2);
   private static final String READY = "listening on ";
 
   private final String launcher;
   private final Path data;
   private final Map<String, String> config;
+  private final Map<String, String> environment;
   private int port;
   private volatile @Nullable ChildProcess process;
 
@@ -31,16 +34,32 @@ public final class StreamHouseProcess implements ServerUnderTest {
         data,
         config,
         System.getProperty("streamhouse.launcher", kits.root().resolve("bin/streamhouse") + ""),
-        0);
+        0,
+        Map.of());
   }
 
   /// @param launcher what starts it, perhaps of another build
   /// @param port where it listens; 0 for any free one
   public StreamHouseProcess(Path data, Map<String, String> config, String launcher, int port) {
+    this(data, config, launcher, port, Map.of());
+  }
+
+  private StreamHouseProcess(
+      Path data,
+      Map<String, String> config,
+      String launcher,
+      int port,
+      Map<String, String> environment) {
     this.launcher = launcher;
     this.port = port;
     this.data = data;
     this.config = new LinkedHashMap<>(config);
+    this.environment = new LinkedHashMap<>(environment);
+  }
+
+  /// The same, with variables of the environment besides those of this process.
+  public StreamHouseProcess with(Map<String, String> variables) {
+    return new StreamHouseProcess(data, config, launcher, port, variables);
   }
 
   @Override
@@ -53,7 +72,8 @@ public final class StreamHouseProcess implements ServerUnderTest {
     if (isAlive()) {
       throw new IllegalStateException("already running");
     }
-    var command = new ArrayList<String>();
+    var command = new ArrayList<>(List.of("env"));
+    environment.forEach((name, value) -> command.add(name + "=" + value));
     command.add(launcher);
     command.addAll(List.of("start", "--data", data.toString(), "--port", Integer.toString(port)));
     config.forEach((key, value) -> command.addAll(List.of("-o", key + "=" + value)));
@@ -87,6 +107,20 @@ public final class StreamHouseProcess implements ServerUnderTest {
   @Override
   public void kill() {
     running().kill();
+  }
+
+  /// Checks, while it does not run, that what it stored fits together.
+  ///
+  /// @return what does not, or why that cannot be checked; empty if all is well
+  public Optional<String> fsck() {
+    var streamctl = Path.of(launcher).resolveSibling("streamctl").toString();
+    var log = data.resolveSibling(data.getFileName() + "-fsck.log");
+    var checked =
+        Kits.run(
+            new ChildProcess.Spec(
+                "fsck", List.of(streamctl, "fsck", "--data", data.toString()), log),
+            FSCK_LIMIT);
+    return checked.exit() == 0 ? Optional.empty() : Optional.of(checked.tail());
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -17,19 +18,28 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// A million generated lines go in with real clients, each in its own process, and come out
 /// identical and in order per partition: as they are, after `kill -9` in the middle of the load,
 /// and from segments alone.
 ///
-/// `mvn verify` sends the full million once, with the Java client, and fewer lines with the text
-/// tools and under kills; `-Dlines=1000000 -Dlines.tools=1000000 -Dlines.kill=1000000` is the whole
-/// of it.
+/// All of it for every [Place]. `mvn verify` sends the full million once, with the Java client to
+/// SQLite and a directory, and fewer lines with the text tools, under kills, and elsewhere;
+/// `-Dlines=1000000 -Dlines.tools=1000000 -Dlines.kill=1000000 -Dlines.elsewhere=1000000` is the
+/// whole of it, and `-Dplaces=POSTGRESQL_AND_S3,…` some places only.
+@ParameterizedClass
+@MethodSource("places")
 class MillionLinesTest {
 
   private static final int LINES = Integer.getInteger("lines", 1_000_000);
   private static final int TOOL_LINES = Integer.getInteger("lines.tools", 100_000);
   private static final int KILL_LINES = Integer.getInteger("lines.kill", 250_000);
+
+  /// At most so many where it is not SQLite and a directory.
+  private static final int LINES_ELSEWHERE = Integer.getInteger("lines.elsewhere", 30_000);
+
   private static final int PARTITIONS = 6;
   private static final Duration LIMIT = Duration.ofMinutes(10);
   private static final String PRODUCER = "org.apache.kafka.tools.ConsoleProducer";
@@ -40,13 +50,39 @@ class MillionLinesTest {
   private final long time = System.currentTimeMillis() - Duration.ofHours(1).toMillis();
 
   @TempDir Path directory;
+  private final Place place;
+  private final int javaLines;
+  private final int toolLines;
+  private final int killLines;
   private ServerUnderTest server;
   private String test;
+
+  MillionLinesTest(Place place) {
+    this.place = place;
+    int most = place == Place.SQLITE_AND_DIRECTORY ? Integer.MAX_VALUE : LINES_ELSEWHERE;
+    this.javaLines = Math.min(LINES, most);
+    this.toolLines = Math.min(TOOL_LINES, most);
+    this.killLines = Math.min(KILL_LINES, most);
+  }
+
+  static List<Place> places() {
+    if (Servers.chosen() == Servers.KAFKA) {
+      return List.of(Place.SQLITE_AND_DIRECTORY);
+    }
+    String chosen = System.getProperty("places", "");
+    return chosen.isEmpty()
+        ? List.of(Place.values())
+        : Arrays.stream(chosen.split(",")).map(Place::valueOf).toList();
+  }
 
   @BeforeEach
   void start(TestInfo info) {
     test = info.getTestMethod().orElseThrow().getName();
-    server = Servers.chosen().create(kits, directory.resolve("data"), Map.of());
+    var data = directory.resolve("data");
+    server =
+        Servers.chosen() == Servers.KAFKA
+            ? Servers.KAFKA.create(kits, data, Map.of())
+            : place.agent(kits, data, Map.of());
     server.start();
   }
 
@@ -59,8 +95,8 @@ class MillionLinesTest {
   void linesOfTheJavaClientComeBackFromTheLogAndFromSegmentsOnly() throws IOException {
     Topics.create(server, "plain", PARTITIONS, Map.of());
     Path acked = file("acked");
-    produce("plain", LINES, acked).ok();
-    var roundTrip = new RoundTrip(lines, LINES);
+    produce("plain", javaLines, acked).ok();
+    var roundTrip = new RoundTrip(lines, javaLines);
 
     roundTrip.check(acked, consume("plain"), time);
 
@@ -71,13 +107,13 @@ class MillionLinesTest {
   @Test
   void linesOfTheConsoleToolsComeBackFromTheLogAndFromSegmentsOnly() throws IOException {
     Topics.create(server, "console", PARTITIONS, Map.of());
-    Path input = lines.write(file("console.txt"), "console", 0, TOOL_LINES);
+    Path input = lines.write(file("console.txt"), "console", 0, toolLines);
     Kits.run(consoleProducer(new ChildProcess.Input.FromFile(input)), LIMIT).ok();
 
-    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+    checkConsole(consoleConsume(toolLines), toolLines);
 
     restartWithoutWal();
-    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+    checkConsole(consoleConsume(toolLines), toolLines);
   }
 
   @Test
@@ -85,7 +121,7 @@ class MillionLinesTest {
     var kcat = Kits.kcat();
     assumeTrue(kcat.isPresent(), "kcat is not installed: librdkafka clients are NOT tested");
     Topics.create(server, "kcat", PARTITIONS, Map.of());
-    Path input = lines.write(file("kcat.txt"), "kcat", 0, TOOL_LINES);
+    Path input = lines.write(file("kcat.txt"), "kcat", 0, toolLines);
     var produce =
         new ArrayList<>(List.of(kcat.get(), "-P", "-b", server.bootstrap(), "-t", "kcat"));
     produce.addAll(List.of("-X", "enable.idempotence=true", "-X", "compression.codec=lz4"));
@@ -102,10 +138,10 @@ class MillionLinesTest {
   void everyAcknowledgedLineSurvivesKillsInTheMiddleOfTheLoad() throws IOException {
     Topics.create(server, "killed", PARTITIONS, Map.of());
     Path acked = file("acked");
-    try (var producer = ChildProcess.start(produceSpec("killed", KILL_LINES, acked))) {
+    try (var producer = ChildProcess.start(produceSpec("killed", killLines, acked))) {
       // Each kill waits for the load to be under way again, so all of them fall into it.
       for (int kill = 1; kill <= 3; kill++) {
-        String reached = "acknowledged " + (KILL_LINES / 4 * kill) / 1000 * 1000;
+        String reached = "acknowledged " + (killLines / 4 * kill) / 1000 * 1000;
         producer.awaitLine(producer.line(reached::equals), LIMIT);
         server.kill();
         server.start();
@@ -113,9 +149,9 @@ class MillionLinesTest {
       assertThat(producer.await(LIMIT)).as(() -> producer.tail() + server.tail()).isZero();
     }
 
-    new RoundTrip(lines, KILL_LINES).check(acked, consume("killed"), time);
+    new RoundTrip(lines, killLines).check(acked, consume("killed"), time);
     restartWithoutWal();
-    new RoundTrip(lines, KILL_LINES).check(acked, consume("killed"), time);
+    new RoundTrip(lines, killLines).check(acked, consume("killed"), time);
   }
 
   @Test
@@ -124,18 +160,18 @@ class MillionLinesTest {
     try (var producer = ChildProcess.start(consoleProducer(new ChildProcess.Input.Piped()))) {
       try (var input = producer.input()) {
         // The pipe holds little, so after each third most of it is with the producer or sent.
-        lines.write(input, "console", 0, TOOL_LINES / 3);
+        lines.write(input, "console", 0, toolLines / 3);
         server.kill();
         server.start();
-        lines.write(input, "console", TOOL_LINES / 3, TOOL_LINES * 2L / 3);
+        lines.write(input, "console", toolLines / 3, toolLines * 2L / 3);
         server.kill();
         server.start();
-        lines.write(input, "console", TOOL_LINES * 2L / 3, TOOL_LINES);
+        lines.write(input, "console", toolLines * 2L / 3, toolLines);
       }
       assertThat(producer.await(LIMIT)).as(() -> producer.tail() + server.tail()).isZero();
     }
 
-    checkConsole(consoleConsume(TOOL_LINES), TOOL_LINES);
+    checkConsole(consoleConsume(toolLines), toolLines);
   }
 
   /// SIGTERM flushes everything and then deletes the WAL, so that every byte read afterwards comes
@@ -144,7 +180,9 @@ class MillionLinesTest {
     assertThat(server.stop()).as(server::tail).isZero();
     if (Servers.chosen() == Servers.STREAMHOUSE) {
       assertThat(filesIn("data/wal", ".wal")).as("log files left by SIGTERM").isEmpty();
-      assertThat(filesIn("data/objects", ".seg")).as("objects").isNotEmpty();
+      if (place.objectsAreFiles()) {
+        assertThat(filesIn("data/objects", ".seg")).as("objects").isNotEmpty();
+      }
     }
     server.start();
   }
@@ -277,7 +315,7 @@ class MillionLinesTest {
   }
 
   private void checkKcat(Path output) throws IOException {
-    new RoundTrip(lines, TOOL_LINES)
+    new RoundTrip(lines, toolLines)
         .check(
             output,
             row -> {

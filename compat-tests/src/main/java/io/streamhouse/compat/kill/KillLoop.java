@@ -3,6 +3,7 @@ package io.streamhouse.compat.kill;
 import io.streamhouse.compat.Kits;
 import io.streamhouse.compat.ServerUnderTest;
 import io.streamhouse.compat.Servers;
+import io.streamhouse.compat.StreamHouseProcess;
 import io.streamhouse.compat.Topics;
 import io.streamhouse.compat.driver.Options;
 import java.nio.charset.StandardCharsets;
@@ -50,6 +51,7 @@ public final class KillLoop {
   private final Semaphore acknowledgements = new Semaphore(0);
   private final AtomicBoolean stopProducers = new AtomicBoolean();
   private final AtomicBoolean stopTailing = new AtomicBoolean();
+  private int checks;
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
   /// @param server not started
@@ -68,6 +70,7 @@ public final class KillLoop {
 
   /// What a run did and found.
   ///
+  /// @param checks how often what was stored was checked while the server was down
   /// @param seen records in the log at the end
   /// @param unknown records that were sent but never acknowledged
   /// @param violations what must not be; empty if all is well
@@ -80,17 +83,19 @@ public final class KillLoop {
       int kills,
       int killsWhileStarting,
       int terminations,
+      int checks,
       List<String> violations) {
 
     @Override
     public String toString() {
-      return ("%d rounds (%d kills, %d more while starting, %d SIGTERM), seed %d:"
+      return ("%d rounds (%d kills, %d more while starting, %d SIGTERM, %d times fsck), seed %d:"
               + " %d records acknowledged, %d unknown, %d in the log: %s")
           .formatted(
               rounds,
               kills,
               killsWhileStarting,
               terminations,
+              checks,
               seed,
               acknowledged,
               unknown,
@@ -129,8 +134,10 @@ public final class KillLoop {
           kills++;
           server.kill();
         }
+        checkStored(round);
         if (kind >= 80 && !startOrDie(random.nextInt(1_000))) {
           killsWhileStarting++;
+          checkStored(round);
         }
         if (!server.isAlive()) {
           server.start();
@@ -165,7 +172,20 @@ public final class KillLoop {
         kills,
         killsWhileStarting,
         terminations,
+        checks,
         violations);
+  }
+
+  /// What is stored must fit together whenever the server is down, however it went down.
+  private void checkStored(int round) {
+    if (server instanceof StreamHouseProcess agent) {
+      agent
+          .fsck()
+          .ifPresent(findings -> {
+            throw new AssertionError("round %d, seed %d: %s".formatted(round, seed, findings));
+          });
+      checks++;
+    }
   }
 
   /// Waits until this many more records were acknowledged since the last call.

@@ -17,18 +17,18 @@ class KillLoopTest {
 
   @Test
   void killsLoseAndDoubleNothing() {
-    killAndJudge(6, Map.of());
+    killAndJudge(12, Map.of());
   }
 
   @Test
   void killsLoseAndDoubleNothingThatWasCommittedBeforeItWasAcknowledged() {
-    killAndJudge(3, Map.of("streamhouse.durability", "object"));
+    killAndJudge(4, Map.of("streamhouse.durability", "object"));
   }
 
   @Test
   void killsLoseAndDoubleNothingOfTailsThatAreMostlyInTheLog() {
     killAndJudge(
-        3,
+        4,
         Map.of(
             "streamhouse.flush.interval.ms", "600000",
             "streamhouse.flush.bytes", "524288",
