@@ -31,6 +31,9 @@ final class UncachedFiles {
   /// Of one write, and of each buffer kept.
   private static final int CHUNK_BYTES = 1 << 20;
 
+  /// The largest block writes are aligned to. Network file systems name larger ones.
+  private static final int MAX_BLOCK_BYTES = 64 << 10;
+
   private static final int MAX_KEPT_BUFFERS = 4;
 
   private final ArrayBlockingQueue<ByteBuffer> kept = new ArrayBlockingQueue<>(MAX_KEPT_BUFFERS);
@@ -74,7 +77,7 @@ final class UncachedFiles {
       // What has another reason refuses the other way to write, too, and says it there.
       return proven ? false : giveUp(refused);
     }
-    if (block > CHUNK_BYTES || CHUNK_BYTES % block != 0) {
+    if (block > MAX_BLOCK_BYTES || CHUNK_BYTES % block != 0) {
       opened.close();
       Files.deleteIfExists(file);
       return giveUp(new IOException("block size " + block));
@@ -105,7 +108,7 @@ final class UncachedFiles {
   /// Writes `content` in whole blocks, the last one filled up with zeros.
   private void copy(List<ByteBuffer> content, FileChannel channel, int block) throws IOException {
     var pooled = kept.poll();
-    var buffer = pooled == null ? ByteBuffer.allocateDirect(CHUNK_BYTES + (64 << 10)) : pooled;
+    var buffer = pooled == null ? ByteBuffer.allocateDirect(CHUNK_BYTES + MAX_BLOCK_BYTES) : pooled;
     var chunk = buffer.clear().alignedSlice(block).limit(CHUNK_BYTES);
     long position = 0;
     for (var piece : content) {
