@@ -1,11 +1,12 @@
 package io.streamhouse.broker.storage.s3;
 
+import io.netty.handler.timeout.ReadTimeoutException;
+import io.netty.handler.timeout.WriteTimeoutException;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.ObjectStoreUnavailable;
 import io.streamhouse.broker.storage.s3.S3Counters.Failed;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Set;
@@ -180,12 +181,15 @@ final class S3Calls implements AutoCloseable {
     return Failed.REFUSED;
   }
 
+  /// The SDK's own clock and that of its connection run beside each other, and where they are set
+  /// to the same time either may end the attempt.
   private static boolean timeout(Throwable cause) {
     for (@Nullable Throwable at = cause; at != null; at = at.getCause()) {
       if (at instanceof ApiCallTimeoutException
           || at instanceof ApiCallAttemptTimeoutException
           || at instanceof TimeoutException
-          || at instanceof HttpTimeoutException) {
+          || at instanceof ReadTimeoutException
+          || at instanceof WriteTimeoutException) {
         return true;
       }
     }

@@ -232,6 +232,19 @@ class S3FaultTest {
     assertThat(store.counters().failures(Failed.TIMED_OUT)).isEqualTo(2);
   }
 
+  /// The time for a large range is longer than the time a connection may be silent.
+  @Test
+  void silentConnectionIsATimeoutToo() throws Exception {
+    var content = bytes(10 << 20);
+    store.putNew("k", content, Map.of());
+    store.close();
+    store = open(hasty(2), TimeSource.system());
+    proxy.next("GET", "/k", Fault.SILENCE);
+
+    assertStored("k", content);
+    assertThat(store.counters().failures(Failed.TIMED_OUT)).isEqualTo(1);
+  }
+
   @Test
   void storeThatDoesNotAnswerIsOpenedAndWorksWhenItDoes() throws Exception {
     store.close();
