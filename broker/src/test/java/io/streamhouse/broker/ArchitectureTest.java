@@ -119,7 +119,11 @@ class ArchitectureTest {
   void eachLibraryStaysInItsPackage() {
     onlyIn("org.jooq..", "io.streamhouse.metadata.db..");
     onlyIn("org.flywaydb..", "io.streamhouse.metadata.db..");
-    onlyIn("io.netty..", "io.streamhouse.protocol..", "io.streamhouse.broker.http..");
+    onlyIn(
+        "io.netty..",
+        "io.streamhouse.protocol..",
+        "io.streamhouse.broker.http..",
+        "io.streamhouse.broker.storage.s3..");
     onlyIn("net.jpountz..", "io.streamhouse.segment..");
     noClasses()
         .that()
