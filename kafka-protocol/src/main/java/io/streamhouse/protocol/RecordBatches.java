@@ -11,10 +11,10 @@ import org.jspecify.annotations.Nullable;
 
 /// A read-only sequence of whole record batches in one piece of memory; never decompresses.
 ///
-/// The memory belongs either to the garbage collector or to a counted buffer (a network frame).
-/// Whoever keeps the batches beyond the call they were passed in calls [#retain] once and
-/// [#release] once; for memory of the collector both do nothing. [#stamp] is the only change ever
-/// made to the bytes, before anyone else can see them.
+/// The memory belongs either to the garbage collector or is counted: a network frame, or
+/// [BatchMemory]. Whoever keeps the batches beyond the call they were passed in calls [#retain]
+/// once and [#release] once; for memory of the collector both do nothing. [#stamp] is the only
+/// change ever made to the bytes, before anyone else can see them.
 public final class RecordBatches implements Iterable<RecordBatch> {
 
   /// A record without key, value and headers: seven fields of one byte.

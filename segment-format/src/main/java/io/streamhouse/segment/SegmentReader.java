@@ -134,28 +134,54 @@ public final class SegmentReader {
   /// A block's batches, checked against its checksum and decompressed, in memory of their own from
   /// position 0.
   public ByteBuffer readBlock(int index) throws IOException {
-    return readBlock(index, range);
-  }
-
-  /// As [#readBlock(int)], with the object's bytes from somewhere else, such as a read of several
-  /// blocks at once. The block may be a view of what `from` gave.
-  public ByteBuffer readBlock(int index, RangeReader from) throws IOException {
     var block = blocks.get(index);
-    var stored = read(from, block.position(), block.storedLength(), "block " + index);
-    int crc = SegmentFormat.crc(stored);
-    if (crc != block.crc()) {
-      throw damaged(block.position(), "block %d with crc %08x".formatted(index, block.crc()), crc);
-    }
+    var stored = read(block.position(), block.storedLength(), "block " + index);
+    check(index, stored);
     if (!block.compressed()) {
       return stored.slice();
     }
     var raw = ByteBuffer.allocate(block.rawLength());
+    decompress(index, stored, raw);
+    return raw.flip();
+  }
+
+  /// Checks the bytes of a block that came from somewhere else, such as a read of several blocks at
+  /// once.
+  ///
+  /// @param stored what the object has in the block's place, between position and limit; untouched
+  /// @throws SegmentDamaged if it is not what was written there
+  public void check(int index, ByteBuffer stored) throws SegmentDamaged {
+    var block = blocks.get(index);
+    if (stored.remaining() != block.storedLength()) {
+      throw damaged(
+          block.position(),
+          block.storedLength() + " bytes of block " + index,
+          stored.remaining() + " bytes");
+    }
+    int crc = SegmentFormat.crc(stored);
+    if (crc != block.crc()) {
+      throw damaged(block.position(), "block %d with crc %08x".formatted(index, block.crc()), crc);
+    }
+  }
+
+  /// Decompresses a compressed block.
+  ///
+  /// @param stored what [#check] found to be good; untouched
+  /// @param raw gets the block's batches, from its position on, which moves
+  public void decompress(int index, ByteBuffer stored, ByteBuffer raw) throws SegmentDamaged {
+    var block = blocks.get(index);
     int decompressed;
     try {
       decompressed =
           LZ4Factory.fastestInstance()
               .safeDecompressor()
-              .decompress(stored, stored.position(), stored.remaining(), raw, 0, block.rawLength());
+              .decompress(
+                  stored,
+                  stored.position(),
+                  stored.remaining(),
+                  raw,
+                  raw.position(),
+                  block.rawLength());
     } catch (LZ4Exception failure) {
       throw damaged(block.position(), "block " + index + " in LZ4", String.valueOf(failure));
     }
@@ -165,7 +191,7 @@ public final class SegmentReader {
           "block %d of %d bytes".formatted(index, block.rawLength()),
           decompressed + " bytes");
     }
-    return raw;
+    raw.position(raw.position() + decompressed);
   }
 
   /// Producers as of the segment's end, if it has any.
@@ -229,12 +255,7 @@ public final class SegmentReader {
   }
 
   private ByteBuffer read(long position, int bytes, String what) throws IOException {
-    return read(range, position, bytes, what);
-  }
-
-  private ByteBuffer read(RangeReader from, long position, int bytes, String what)
-      throws IOException {
-    var read = from.read(start + position, bytes);
+    var read = range.read(start + position, bytes);
     if (read.remaining() != bytes) {
       throw damaged(position, bytes + " bytes of " + what, read.remaining() + " bytes");
     }

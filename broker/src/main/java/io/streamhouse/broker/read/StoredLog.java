@@ -159,20 +159,28 @@ final class StoredLog implements LogReader {
   /// offset that an open transaction holds back.
   private static List<RecordBatches> below(long endLimit, List<RecordBatches> found) {
     var kept = new ArrayList<RecordBatches>(found.size());
+    boolean over = false;
     for (var piece : found) {
-      int position = 0;
-      for (var batch : piece) {
-        if (batch.endOffset() > endLimit) {
-          if (position > 0) {
-            kept.add(piece.slice(0, position));
-          }
-          return kept;
-        }
-        position += batch.sizeInBytes();
+      int position = over ? 0 : sizeBelow(endLimit, piece);
+      over = position < piece.sizeInBytes();
+      if (position > 0) {
+        kept.add(piece.slice(0, position));
+      } else {
+        piece.release();
       }
-      kept.add(piece);
     }
     return kept;
+  }
+
+  private static int sizeBelow(long endLimit, RecordBatches piece) {
+    int size = 0;
+    for (var batch : piece) {
+      if (batch.endOffset() > endLimit) {
+        break;
+      }
+      size += batch.sizeInBytes();
+    }
+    return size;
   }
 
   private ReadResult gone(long offset) {
@@ -257,14 +265,18 @@ final class StoredLog implements LogReader {
       if (pieces.isEmpty()) {
         return null;
       }
-      for (var piece : pieces) {
-        for (var batch : piece) {
-          var found = recordIn(batch, timestamp, from);
-          if (found != null) {
-            return found;
+      try {
+        for (var piece : pieces) {
+          for (var batch : piece) {
+            var found = recordIn(batch, timestamp, from);
+            if (found != null) {
+              return found;
+            }
+            next = batch.endOffset();
           }
-          next = batch.endOffset();
         }
+      } finally {
+        pieces.forEach(RecordBatches::release);
       }
     }
     return null;

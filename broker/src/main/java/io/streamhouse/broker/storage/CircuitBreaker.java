@@ -201,6 +201,15 @@ public final class CircuitBreaker implements ObjectStore {
   }
 
   @Override
+  public void read(String key, long position, List<ByteBuffer> into) throws IOException {
+    var _ =
+        through(() -> {
+          store.read(key, position, into);
+          return true;
+        });
+  }
+
+  @Override
   public Optional<ObjectInfo> head(String key) throws IOException {
     return through(() -> store.head(key));
   }

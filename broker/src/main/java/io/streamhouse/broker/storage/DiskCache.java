@@ -120,25 +120,44 @@ public final class DiskCache {
 
   /// A range of an object in memory of the caller's, null if it is not here.
   public @Nullable ByteBuffer get(String object, long position, int length) {
-    var range = range(object, position, length);
+    // Nothing is allocated for what is not here.
+    var into = has(object, position, length) ? ByteBuffer.allocate(length) : null;
+    return into != null && get(object, position, into) ? into.rewind() : null;
+  }
+
+  private boolean has(String object, long position, int length) {
+    synchronized (lock) {
+      boolean here = files.containsKey(name(range(object, position, length)));
+      if (!here) {
+        misses.increment();
+      }
+      return here;
+    }
+  }
+
+  /// Reads the range of an object that begins at `position` and is as long as `into` has room.
+  ///
+  /// @param into its position does not move; its content is undefined where there is no such range
+  /// @return whether the range is here
+  public boolean get(String object, long position, ByteBuffer into) {
+    var range = range(object, position, into.remaining());
     var name = name(range);
     synchronized (lock) {
       if (files.get(name) == null) {
         misses.increment();
-        return null;
+        return false;
       }
     }
     try {
-      var content = read(path(name), range, length);
-      if (content != null) {
+      if (read(path(name), range, into)) {
         hits.increment();
-        return content;
+        return true;
       }
       log.warn("file of the disk cache is damaged and deleted file={}", path(name));
     } catch (NoSuchFileException evictedMeanwhile) {
       misses.increment();
       forget(name);
-      return null;
+      return false;
     } catch (IOException failure) {
       log.warn(
           "file of the disk cache cannot be read file={} why={}", path(name), failure.toString());
@@ -146,7 +165,7 @@ public final class DiskCache {
     failures.increment();
     misses.increment();
     forget(name);
-    return null;
+    return false;
   }
 
   /// Keeps a range, whose position does not move; one that is there already stays.
@@ -251,25 +270,19 @@ public final class DiskCache {
     }
   }
 
-  /// The bytes in the file of a range; null if they are not what was written.
-  private static @Nullable ByteBuffer read(Path path, byte[] range, int length) throws IOException {
-    int size = HEADER_BYTES + range.length + length;
-    ByteBuffer file;
+  /// @return whether the file of a range has what was written to it
+  private static boolean read(Path path, byte[] range, ByteBuffer into) throws IOException {
+    var front = ByteBuffer.allocate(HEADER_BYTES + range.length);
+    var content = into.slice();
     try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      if (channel.size() != size) {
-        return null;
+      if (channel.size() != front.remaining() + content.remaining()) {
+        return false;
       }
-      file = ByteBuffer.allocate(size);
-      Durable.read(channel, file, 0);
-      file.flip();
+      Durable.read(channel, List.of(front, content), 0);
     }
-    var content =
-        file.slice(HEADER_BYTES + range.length, file.limit() - HEADER_BYTES - range.length);
-    boolean intact =
-        content.remaining() == length
-            && file.slice(HEADER_BYTES, range.length).equals(ByteBuffer.wrap(range))
-            && file.slice(0, HEADER_BYTES).equals(header(range, content));
-    return intact ? content : null;
+    return !content.hasRemaining()
+        && front.slice(HEADER_BYTES, range.length).equals(ByteBuffer.wrap(range))
+        && front.slice(0, HEADER_BYTES).equals(header(range, content.rewind()));
   }
 
   private static ByteBuffer header(byte[] range, ByteBuffer content) {

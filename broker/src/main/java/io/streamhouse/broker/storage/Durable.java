@@ -57,6 +57,21 @@ final class Durable {
     bytes.limit(limit);
   }
 
+  /// Fills buffers, one after the other, from `position` of the file on, or to where it ends. For
+  /// direct memory: Java would copy all of what goes into heap buffers.
+  static void read(FileChannel channel, List<ByteBuffer> into, long position) throws IOException {
+    var buffers = into.toArray(ByteBuffer[]::new);
+    var _ = channel.position(position);
+    int first = 0;
+    while (first < buffers.length) {
+      if (!buffers[first].hasRemaining()) {
+        first++;
+      } else if (channel.read(buffers, first, buffers.length - first) < 0) {
+        return;
+      }
+    }
+  }
+
   /// Replaces the file `name`, or makes it, by one with `text`: after a crash there is either the
   /// old one or the new one.
   static void replace(Path directory, String name, String text) throws IOException {

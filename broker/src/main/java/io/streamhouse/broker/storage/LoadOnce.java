@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentMap;
 import org.jspecify.annotations.Nullable;
 
 /// A cache of which each missing value is loaded once, however many want it. Who finds a value
-/// missing claims it, and then must [#keep] or [#fail] it; others wait for that.
+/// missing claims it, and then must [#keep], [#answer] or [#fail] it; others wait for that.
 ///
 /// A value is in the cache, and a failure forgotten, before anyone hears of it: whoever comes again
 /// after a failure causes a new load. Thread-safe.
@@ -69,6 +69,11 @@ final class LoadOnce<K, V> {
 
   void keep(K key, CompletableFuture<V> claim, V value) {
     loaded.put(key, value);
+    answer(key, claim, value);
+  }
+
+  /// Ends a claim with a value that is in the cache already.
+  void answer(K key, CompletableFuture<V> claim, V value) {
     loading.remove(key, claim);
     claim.complete(value);
   }

@@ -104,6 +104,19 @@ public final class LocalDirectoryStore implements ObjectStore {
   }
 
   @Override
+  public void read(String key, long position, List<ByteBuffer> into) throws IOException {
+    if (position < 0) {
+      throw new IllegalArgumentException("position " + position);
+    }
+    var file = path(key);
+    try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      Durable.read(channel, into, position);
+    } catch (IOException failure) {
+      throw Files.isRegularFile(file) ? failure : new ObjectMissing(key);
+    }
+  }
+
+  @Override
   public Optional<ObjectInfo> head(String key) throws IOException {
     var file = path(key);
     try {

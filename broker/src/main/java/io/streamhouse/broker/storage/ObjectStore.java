@@ -45,6 +45,20 @@ public interface ObjectStore extends AutoCloseable {
   /// @throws ObjectMissing if there is no such object
   ByteBuffer get(String key, long position, int length) throws IOException;
 
+  /// Reads an object from `position` on into buffers of the caller's, one after the other, whose
+  /// positions move: all they have room for, or less where the object ends. Nobody writes to them
+  /// after this returned or failed.
+  ///
+  /// @throws ObjectMissing if there is no such object
+  default void read(String key, long position, List<ByteBuffer> into) throws IOException {
+    var bytes = get(key, position, into.stream().mapToInt(ByteBuffer::remaining).sum());
+    for (var buffer : into) {
+      int length = Math.min(buffer.remaining(), bytes.remaining());
+      buffer.put(bytes.slice(bytes.position(), length));
+      bytes.position(bytes.position() + length);
+    }
+  }
+
   Optional<ObjectInfo> head(String key) throws IOException;
 
   /// Keys in ascending order.

@@ -2,11 +2,11 @@ package io.streamhouse.broker.storage;
 
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.protocol.BatchMemory;
 import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.SegmentDamaged;
 import io.streamhouse.segment.SegmentReader;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,13 +25,17 @@ import org.jspecify.annotations.Nullable;
 ///
 /// What is damaged fails the reads that need it and is not kept, so each of them says so anew.
 ///
-/// Blocks are heap memory although writing them to a socket copies them once more: a block may be
-/// part of answers when it is evicted, so either each answer counts references to it or the garbage
-/// collector frees it. For heap memory the collector knows the price of waiting; direct buffers it
-/// does not see fill up, and evicting them would give nothing back until it happens to run.
+/// Blocks lie outside the heap, from where sockets take them without a copy. Of each the cache has
+/// a reference, and each answer it is part of has one: what is evicted is free as soon as the last
+/// of those answers is sent.
 public final class SegmentCache implements AutoCloseable {
 
   private final SegmentLoads loads;
+
+  /// How often a read asks for a block again that left memory before it could be taken, which takes
+  /// a load and an eviction between two instructions.
+  private static final int MOST_LOST = 100;
+
   private final Semaphore waiting;
   private final CacheCounters counters = new CacheCounters();
 
@@ -139,7 +143,7 @@ public final class SegmentCache implements AutoCloseable {
     return admission.take() ? loads.open(row) : tooMany();
   }
 
-  private CompletableFuture<ByteBuffer> block(
+  private CompletableFuture<BatchMemory> block(
       Segment row, SegmentReader reader, Admission admission, int index) {
     var inMemory = loads.inMemory(row, index);
     if (inMemory != null) {
@@ -148,6 +152,10 @@ public final class SegmentCache implements AutoCloseable {
     }
     counters.misses.increment();
     return admission.take() ? loads.block(row, reader, index) : tooMany();
+  }
+
+  private static IOException lost() {
+    return new IOException("a block left memory before it could be read");
   }
 
   private static <T> CompletableFuture<T> tooMany() {
@@ -205,7 +213,7 @@ public final class SegmentCache implements AutoCloseable {
       }
       int next = i + 1;
       var block = block(row, reader, admission, i);
-      var found = block.thenApply(bytes -> fromTimestamp(bytes, timestamp, fromOffset));
+      var found = block.thenApply(memory -> fromTimestamp(memory, timestamp, fromOffset));
       if (!found.isDone()) {
         return found.thenCompose(batches ->
             batches.isEmpty()
@@ -220,8 +228,11 @@ public final class SegmentCache implements AutoCloseable {
   }
 
   private static List<RecordBatches> fromTimestamp(
-      ByteBuffer block, long timestamp, long fromOffset) {
-    var batches = RecordBatches.of(block);
+      BatchMemory block, long timestamp, long fromOffset) {
+    if (!block.tryRetain()) {
+      throw new CompletionException(lost());
+    }
+    var batches = block.batches();
     int position = 0;
     for (var batch : batches) {
       if (batch.maxTimestamp() >= timestamp && batch.endOffset() > fromOffset) {
@@ -229,6 +240,7 @@ public final class SegmentCache implements AutoCloseable {
       }
       position += batch.sizeInBytes();
     }
+    batches.release();
     return List.of();
   }
 
@@ -268,6 +280,7 @@ public final class SegmentCache implements AutoCloseable {
     private final List<RecordBatches> found = new ArrayList<>();
     private int room;
     private int index;
+    private int lost;
     private boolean full;
     private @Nullable Throwable failure;
 
@@ -301,14 +314,18 @@ public final class SegmentCache implements AutoCloseable {
     }
 
     /// Takes what fits of a block.
-    Walk take(@Nullable ByteBuffer block, @Nullable Throwable thrown) {
+    Walk take(@Nullable BatchMemory block, @Nullable Throwable thrown) {
       if (block == null) {
         // What was read before it is good; the next read gets the failure.
         failure = found.isEmpty() ? thrown : null;
         full = true;
         return this;
       }
-      var batches = RecordBatches.of(block);
+      if (!block.tryRetain()) {
+        // Asked for again, as long as that is sensible.
+        return ++lost < MOST_LOST ? this : take(null, lost());
+      }
+      var batches = block.batches();
       int from = -1;
       int to = 0;
       for (var batch : batches) {
@@ -326,6 +343,8 @@ public final class SegmentCache implements AutoCloseable {
       }
       if (from >= 0) {
         found.add(batches.slice(from, to));
+      } else {
+        batches.release();
       }
       index++;
       return this;

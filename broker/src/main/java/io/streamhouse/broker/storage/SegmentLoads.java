@@ -1,9 +1,10 @@
 package io.streamhouse.broker.storage;
 
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.RemovalCause;
 import io.streamhouse.broker.storage.SegmentCache.Limits;
 import io.streamhouse.metadata.SegmentManifest.Segment;
-import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.protocol.BatchMemory;
 import io.streamhouse.segment.RangeReader;
 import io.streamhouse.segment.SegmentDamaged;
 import io.streamhouse.segment.SegmentReader;
@@ -32,9 +33,10 @@ final class SegmentLoads implements AutoCloseable {
   private final Limits limits;
   private final CacheCounters counters;
   private final LoadOnce<SegmentKey, SegmentReader> readers;
-  private final LoadOnce<BlockKey, ByteBuffer> blocks;
+  private final LoadOnce<BlockKey, BatchMemory> blocks;
   private final LoadPool pool;
   private final Semaphore aheadKib;
+  private volatile boolean closed;
 
   private record SegmentKey(String object, long position) {}
 
@@ -58,7 +60,13 @@ final class SegmentLoads implements AutoCloseable {
             Caffeine.newBuilder()
                 .executor(Runnable::run)
                 .maximumWeight(limits.blockBytes())
-                .weigher((BlockKey _, ByteBuffer block) -> block.capacity())
+                .weigher((BlockKey _, BatchMemory block) -> block.sizeInBytes())
+                .removalListener(
+                    (@Nullable BlockKey _, @Nullable BatchMemory block, RemovalCause _) -> {
+                      if (block != null) {
+                        block.release();
+                      }
+                    })
                 .build());
     this.pool = new LoadPool(limits.loads());
     // What was read ahead must not push out what it was read ahead of.
@@ -77,13 +85,15 @@ final class SegmentLoads implements AutoCloseable {
         key, claim -> pool.execute(row.partition(), () -> openInto(row, key, claim)));
   }
 
-  /// A block's batches, if they are in memory.
-  @Nullable ByteBuffer inMemory(Segment row, int index) {
+  /// A block's batches, if they are in memory. They may leave it at any moment: whoever wants them
+  /// tries to take a reference, and asks again where that fails.
+  @Nullable BatchMemory inMemory(Segment row, int index) {
     return blocks.loaded().getIfPresent(blockKey(row, index));
   }
 
-  /// A block's batches; those who walk them need not check where they are.
-  CompletableFuture<ByteBuffer> block(Segment row, SegmentReader reader, int index) {
+  /// A block's batches; those who walk them need not check where they are. They are referred to
+  /// while the answer completes, and otherwise as what is [#inMemory].
+  CompletableFuture<BatchMemory> block(Segment row, SegmentReader reader, int index) {
     return blocks.get(
         blockKey(row, index),
         claim -> {
@@ -176,22 +186,25 @@ final class SegmentLoads implements AutoCloseable {
 
   @Override
   public void close() {
+    closed = true;
     pool.close();
+    blocks.loaded().invalidateAll();
   }
 
   // Below here on threads of the pool.
 
   /// A block to be loaded, and those who wait for it.
-  private record Claim(int index, CompletableFuture<ByteBuffer> future) {}
+  private record Claim(int index, CompletableFuture<BatchMemory> future) {}
 
   private void openInto(Segment row, SegmentKey key, CompletableFuture<SegmentReader> claim) {
     try {
       var reader = readers.arrived(key);
-      if (reader == null) {
-        counters.loads.increment();
-        reader = openNow(row);
+      if (reader != null) {
+        readers.answer(key, claim, reader);
+        return;
       }
-      readers.keep(key, claim, reader);
+      counters.loads.increment();
+      readers.keep(key, claim, openNow(row));
     } catch (Throwable failure) {
       // Whoever waits learns of it, whatever it is; nothing may stay pending.
       readers.fail(key, claim, failure);
@@ -260,9 +273,10 @@ final class SegmentLoads implements AutoCloseable {
       if (disk != null && remembered != null) {
         remembered.forEach(range -> disk.put(row.object(), range.position, range.bytes));
       }
-      if (whole != null) {
+      var bytes = whole;
+      if (bytes != null) {
         for (int index = 0; index < reader.blocks().size(); index++) {
-          keepIfIntact(row, reader, index, this);
+          keepBlock(row, reader, index, bytes);
         }
       }
       fetched = null;
@@ -270,17 +284,24 @@ final class SegmentLoads implements AutoCloseable {
     }
   }
 
-  private void keepIfIntact(Segment row, SegmentReader reader, int index, RangeReader from) {
-    var claim = blocks.claim(blockKey(row, index));
-    if (claim == null) {
+  /// @param segment all of it
+  private void keepBlock(Segment row, SegmentReader reader, int index, ByteBuffer segment) {
+    var future = blocks.claim(blockKey(row, index));
+    if (future == null) {
       return;
     }
+    var claim = new Claim(index, future);
     try {
-      blocks.keep(
-          blockKey(row, index), claim, owned(checked(row, reader, index, from), reader, index));
-    } catch (IOException | RuntimeException damaged) {
-      // Whoever needs the block reads it again, and hears of it.
-      blocks.fail(blockKey(row, index), claim, damaged);
+      var entry = reader.blocks().get(index);
+      var stored = BatchMemory.allocate(entry.storedLength());
+      try {
+        var bytes = within(segment, 0, entry.position(), entry.storedLength());
+        settle(row, reader, claim, stored, stored.bytes().put(bytes).flip());
+      } finally {
+        stored.release();
+      }
+    } catch (Throwable failure) {
+      fail(row, claim, failure);
     }
   }
 
@@ -289,8 +310,9 @@ final class SegmentLoads implements AutoCloseable {
       var missing = new ArrayList<Claim>();
       for (var claim : claims) {
         var arrived = blocks.arrived(blockKey(row, claim.index));
-        if (arrived != null) {
-          blocks.keep(blockKey(row, claim.index), claim.future, arrived);
+        if (arrived != null && arrived.tryRetain()) {
+          blocks.answer(blockKey(row, claim.index), claim.future, arrived);
+          arrived.release();
         } else if (!fromDisk(row, reader, claim)) {
           missing.add(claim);
         }
@@ -309,65 +331,88 @@ final class SegmentLoads implements AutoCloseable {
   }
 
   private boolean fromDisk(Segment row, SegmentReader reader, Claim claim) {
-    var entry = reader.blocks().get(claim.index);
-    var stored =
-        disk == null
-            ? null
-            : disk.get(row.object(), row.position() + entry.position(), entry.storedLength());
-    if (stored == null) {
+    if (disk == null) {
       return false;
     }
-    counters.loads.increment();
-    long start = row.position() + entry.position();
-    return settle(
-        row, reader, claim, (position, length) -> within(stored, start, position, length), false);
+    var entry = reader.blocks().get(claim.index);
+    var stored = BatchMemory.allocate(entry.storedLength());
+    try {
+      if (!disk.get(row.object(), row.position() + entry.position(), stored.bytes())) {
+        return false;
+      }
+      counters.loads.increment();
+      var _ = settle(row, reader, claim, stored, stored.bytes());
+      return true;
+    } finally {
+      stored.release();
+    }
   }
 
-  /// Loads blocks that lie one after the other.
+  /// Loads blocks that lie one after the other, each into memory of its own: a view of more would
+  /// keep its neighbours' memory after they went.
   private void fromStore(Segment row, SegmentReader reader, List<Claim> claims) {
-    var first = reader.blocks().get(claims.getFirst().index);
-    var last = reader.blocks().get(claims.getLast().index);
-    long start = row.position() + first.position();
-    int length = Math.toIntExact(last.position() + last.storedLength() - first.position());
+    long start = row.position() + reader.blocks().get(claims.getFirst().index).position();
     counters.loads.increment();
-    ByteBuffer bytes;
+    var stored = new ArrayList<BatchMemory>(claims.size());
     try {
-      bytes = store.get(row.object(), start, length);
+      var into = new ArrayList<ByteBuffer>(claims.size());
+      for (var claim : claims) {
+        var memory = BatchMemory.allocate(reader.blocks().get(claim.index).storedLength());
+        stored.add(memory);
+        into.add(memory.bytes());
+      }
+      store.read(row.object(), start, into);
+      for (int i = 0; i < claims.size(); i++) {
+        var bytes = into.get(i).flip();
+        boolean intact = settle(row, reader, claims.get(i), stored.get(i), bytes);
+        if (intact && disk != null) {
+          var entry = reader.blocks().get(claims.get(i).index);
+          disk.put(row.object(), row.position() + entry.position(), bytes);
+        }
+      }
     } catch (IOException failure) {
       claims.forEach(claim -> fail(row, claim, failure));
-      return;
-    }
-    boolean several = claims.size() > 1;
-    for (var claim : claims) {
-      boolean intact =
-          settle(
-              row,
-              reader,
-              claim,
-              (position, wanted) -> within(bytes, start, position, wanted),
-              several);
-      var entry = reader.blocks().get(claim.index);
-      if (intact && disk != null) {
-        long position = row.position() + entry.position();
-        disk.put(row.object(), position, within(bytes, start, position, entry.storedLength()));
-      }
+    } finally {
+      stored.forEach(BatchMemory::release);
     }
   }
 
-  /// @param shared `from` gives views of memory that other blocks share
+  /// Ends a claim, well or badly.
+  ///
+  /// @param stored the block as the object has it, or was meant to have it
+  /// @param bytes what was read of it; untouched
   /// @return whether the block is what it should be
   private boolean settle(
-      Segment row, SegmentReader reader, Claim claim, RangeReader from, boolean shared) {
+      Segment row, SegmentReader reader, Claim claim, BatchMemory stored, ByteBuffer bytes) {
     try {
-      var block = checked(row, reader, claim.index, from);
-      blocks.keep(
-          blockKey(row, claim.index),
-          claim.future,
-          shared ? owned(block, reader, claim.index) : block);
-      return true;
+      reader.check(claim.index, bytes);
+      var entry = reader.blocks().get(claim.index);
+      if (!entry.compressed()) {
+        checkBatches(row, reader, claim.index, stored);
+        keep(row, claim, stored);
+        return true;
+      }
+      var raw = BatchMemory.allocate(entry.rawLength());
+      try {
+        reader.decompress(claim.index, bytes, raw.bytes());
+        checkBatches(row, reader, claim.index, raw);
+        keep(row, claim, raw);
+        return true;
+      } finally {
+        raw.release();
+      }
     } catch (IOException | RuntimeException damaged) {
       fail(row, claim, damaged);
       return false;
+    }
+  }
+
+  /// The cache takes a reference of its own.
+  private void keep(Segment row, Claim claim, BatchMemory block) {
+    block.retain();
+    blocks.keep(blockKey(row, claim.index), claim.future, block);
+    if (closed) {
+      blocks.loaded().invalidateAll();
     }
   }
 
@@ -375,18 +420,10 @@ final class SegmentLoads implements AutoCloseable {
     blocks.fail(blockKey(row, claim.index), claim.future, failure);
   }
 
-  /// A block in memory of its own: as a view it would keep its neighbours' memory after they went.
-  private static ByteBuffer owned(ByteBuffer block, SegmentReader reader, int index) {
-    return reader.blocks().get(index).compressed()
-        ? block
-        : ByteBuffer.allocate(block.remaining()).put(block.duplicate()).flip();
-  }
-
-  /// Reads a block and checks that its batches are where the index says, so that nobody who walks
-  /// them needs to.
-  private ByteBuffer checked(Segment row, SegmentReader reader, int index, RangeReader from)
-      throws IOException {
-    var block = reader.readBlock(index, from);
+  /// Checks that a block's batches are where the index says, so that nobody who walks them needs
+  /// to.
+  private void checkBatches(Segment row, SegmentReader reader, int index, BatchMemory block)
+      throws SegmentDamaged {
     var entry = reader.blocks().get(index);
     long next = entry.firstOffset();
     long end =
@@ -394,7 +431,7 @@ final class SegmentLoads implements AutoCloseable {
             ? reader.blocks().get(index + 1).firstOffset()
             : reader.header().endOffset();
     try {
-      for (var batch : RecordBatches.of(block)) {
+      for (var batch : block.batches()) {
         boolean first = next == entry.firstOffset();
         if (first ? batch.baseOffset() != next : batch.baseOffset() < next) {
           throw misplaced(row, entry, "a batch at " + next, "one at " + batch.baseOffset());
@@ -408,8 +445,7 @@ final class SegmentLoads implements AutoCloseable {
     } catch (IllegalStateException unwalkable) {
       throw misplaced(row, entry, "whole batches", String.valueOf(unwalkable.getMessage()));
     }
-    counters.loadedBytes.add(block.capacity());
-    return block;
+    counters.loadedBytes.add(block.sizeInBytes());
   }
 
   private static SegmentDamaged misplaced(

@@ -7,7 +7,7 @@ import java.util.List;
 /// What came of reading a segment.
 public sealed interface SegmentRead {
 
-  /// Whole batches in offset order, in memory of the garbage collector; empty where the segment has
+  /// Whole batches in offset order, which whoever gets them releases; empty where the segment has
   /// none in the range asked for.
   record Found(List<RecordBatches> batches) implements SegmentRead {
     public Found {

@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.protocol.BatchMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -66,6 +67,10 @@ public final class StorageMetrics {
     Gauge.builder("streamhouse.cache.memory", cache, SegmentCache::blockBytes)
         .baseUnit("bytes")
         .description("Blocks of segments in memory, decompressed.")
+        .register(meters);
+    Gauge.builder("streamhouse.cache.referenced", BatchMemory::inUse)
+        .baseUnit("bytes")
+        .description("Blocks of segments in memory, with those that only answers under way need.")
         .register(meters);
     FunctionCounter.builder("streamhouse.cache.loaded", counters, CacheCounters::loadedBytes)
         .baseUnit("bytes")
@@ -196,6 +201,19 @@ public final class StorageMetrics {
       var bytes = timed(Call.GET, () -> store.get(key, position, length));
       readBytes.add(bytes.remaining());
       return bytes;
+    }
+
+    @Override
+    public void read(String key, long position, List<ByteBuffer> into) throws IOException {
+      long room = into.stream().mapToLong(ByteBuffer::remaining).sum();
+      var _ =
+          timed(
+              Call.GET,
+              () -> {
+                store.read(key, position, into);
+                return true;
+              });
+      readBytes.add(room - into.stream().mapToLong(ByteBuffer::remaining).sum());
     }
 
     @Override

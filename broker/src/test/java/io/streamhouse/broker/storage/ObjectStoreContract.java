@@ -176,6 +176,26 @@ abstract class ObjectStoreContract {
   }
 
   @Test
+  void buffersOfTheCallerAreFilledOneAfterTheOther() throws Exception {
+    store.putNew("k", List.of(bytes("0123456789")), Map.of());
+    var heap = ByteBuffer.allocate(6).position(2).limit(5);
+    var full = ByteBuffer.allocate(0);
+    var direct = ByteBuffer.allocateDirect(4);
+    var rest = ByteBuffer.allocateDirect(5);
+
+    store.read("k", 1, List.of(heap, full, direct, rest));
+
+    assertThat(UTF_8.decode(heap.flip().position(2)).toString()).isEqualTo("123");
+    assertThat(UTF_8.decode(direct.flip()).toString()).isEqualTo("4567");
+    assertThat(UTF_8.decode(rest.flip()).toString()).as("the object ends").isEqualTo("89");
+    var beyond = ByteBuffer.allocateDirect(1);
+    store.read("k", 10, List.of(beyond));
+    assertThat(beyond.position()).isZero();
+    assertThatThrownBy(() -> store.read("none", 0, List.of(ByteBuffer.allocate(1))))
+        .isInstanceOf(ObjectMissing.class);
+  }
+
+  @Test
   void missingObjectsAreSaidToBeMissing() throws Exception {
     store.putNew("a/b", List.of(bytes("x")), Map.of());
 

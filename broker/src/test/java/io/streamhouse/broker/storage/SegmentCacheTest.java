@@ -7,6 +7,7 @@ import io.streamhouse.broker.partition.Batches;
 import io.streamhouse.broker.storage.FaultyStore.Faults;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.protocol.BatchMemory;
 import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.BlockCompressor;
@@ -22,6 +23,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -45,12 +47,20 @@ class SegmentCacheTest {
   private final InMemoryStore memory = new InMemoryStore();
   private final FaultyStore faulty = new FaultyStore(memory, new Random(1), _ -> {});
   private final List<SegmentCache> caches = new ArrayList<>();
+  private final long inUseBefore = BatchMemory.inUse();
+
+  /// Everything that reads found.
+  private final Queue<RecordBatches> taken = new ConcurrentLinkedQueue<>();
 
   @AfterEach
   void close() {
     caches.forEach(SegmentCache::close);
     // What a load keeps on disk it writes after its readers have their answer.
     caches.forEach(cache -> await().until(() -> cache.loadsNow() == 0));
+    taken.forEach(RecordBatches::release);
+    assertThat(BatchMemory.inUse())
+        .as("memory that nobody releases")
+        .isLessThanOrEqualTo(inUseBefore);
   }
 
   @Test
@@ -211,7 +221,9 @@ class SegmentCacheTest {
     }
     assertThat(reads).hasSize(1_200);
     for (var read : reads) {
-      read.get(10, TimeUnit.SECONDS);
+      if (read.get(10, TimeUnit.SECONDS) instanceof SegmentRead.Found(var batches)) {
+        taken.addAll(batches);
+      }
     }
     assertThat(cache.counters().failures()).isPositive().isLessThan(1_200);
 
@@ -369,6 +381,7 @@ class SegmentCacheTest {
         int maxBytes = 1 + (i * 7919) % (4 * size);
         if (cache.read(row, offset, maxBytes).get(10, TimeUnit.SECONDS)
             instanceof SegmentRead.Found(var found)) {
+          taken.addAll(found);
           answered++;
           long next = offset;
           int bytes = 0;
@@ -632,9 +645,12 @@ class SegmentCacheTest {
     memory.putNew(key, List.of(bytes), Map.of());
   }
 
-  private static List<RecordBatches> found(CompletableFuture<SegmentRead> read) throws Exception {
+  private List<RecordBatches> found(CompletableFuture<SegmentRead> read) throws Exception {
     return switch (read.get(10, TimeUnit.SECONDS)) {
-      case SegmentRead.Found(var batches) -> batches;
+      case SegmentRead.Found(var batches) -> {
+        taken.addAll(batches);
+        yield batches;
+      }
       case SegmentRead.Failed(var failure) -> throw new AssertionError(failure.message());
     };
   }
@@ -657,7 +673,7 @@ class SegmentCacheTest {
   }
 
   /// Base offset of the first batch found, or -1.
-  private static long first(CompletableFuture<SegmentRead> read) throws Exception {
+  private long first(CompletableFuture<SegmentRead> read) throws Exception {
     var batches = found(read);
     return batches.isEmpty() ? -1 : batches.getFirst().single().baseOffset();
   }
