@@ -64,11 +64,13 @@ import io.streamhouse.metadata.Topic;
 import io.streamhouse.metadata.db.PostgresMetadata;
 import io.streamhouse.metadata.db.SqliteMetadata;
 import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.BatchMemory;
 import io.streamhouse.protocol.Features;
 import io.streamhouse.protocol.KafkaServer;
 import io.streamhouse.protocol.Listener;
 import io.streamhouse.protocol.ServerOptions;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -151,6 +153,14 @@ public final class Agent implements AutoCloseable {
       throws IOException, DataDirectoryUnusable, Session.NodeIdInUse {
     RandomGenerator random = new SecureRandom();
     var storage = config.storage();
+    if (config.directBytes().compareTo(BigInteger.valueOf(BatchMemory.limit())) > 0) {
+      log.warn(
+          "requests, responses, unflushed records and cached blocks may need more memory than the"
+              + " JVM has outside its heap; raise -XX:MaxDirectMemorySize in STREAMHOUSE_OPTS or"
+              + " lower their limits bytes={} limit={}",
+          config.directBytes(),
+          BatchMemory.limit());
+    }
     var meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     started("metrics", meters::close);
     var health = new Health();

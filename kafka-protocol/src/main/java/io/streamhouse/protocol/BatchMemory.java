@@ -5,6 +5,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCounted;
+import io.netty.util.internal.PlatformDependent;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -59,6 +60,11 @@ public final class BatchMemory {
   /// Bytes of all memory that is referred to now.
   public static long inUse() {
     return IN_USE.sum();
+  }
+
+  /// Bytes outside the heap that this process may have, for this and everything else.
+  public static long limit() {
+    return PlatformDependent.maxDirectMemory();
   }
 
   /// All of the bytes, to be filled, from position 0; shares memory and no reference.

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.config;
 
 import com.google.errorprone.annotations.FormatMethod;
+import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Everything an agent is told at its start, checked; one record per concern.
@@ -48,6 +50,18 @@ public record AgentConfig(
     given = Map.copyOf(given);
     derived = Map.copyOf(derived);
     withoutEffect = List.copyOf(withoutEffect);
+  }
+
+  /// What the budgets of bytes outside the heap allow together: requests, responses, the unflushed
+  /// tail, and blocks of segments.
+  public BigInteger directBytes() {
+    return Stream.of(
+            network.queuedRequestBytes(),
+            fetching.unsentBytes(),
+            flush.tailMaxBytes(),
+            storage.cacheBytes())
+        .map(BigInteger::valueOf)
+        .reduce(BigInteger.ZERO, BigInteger::add);
   }
 
   /// @param listeners where to listen; at least one

@@ -8,6 +8,7 @@ import io.streamhouse.broker.config.AgentConfig.Reading;
 import io.streamhouse.broker.config.AgentConfig.SegmentCompression;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.math.BigInteger;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -351,5 +352,12 @@ final class AgentConfigTest {
             "log.retention.hours cannot be altered while the agent runs",
             "invalid value 'x' for message.max.bytes: must be a whole number",
             "node.id cannot be altered while the agent runs");
+  }
+
+  @Test
+  void defaultsFitIntoTheMemoryThatTheLauncherGives() {
+    assertThat(valid().directBytes()).isLessThanOrEqualTo(BigInteger.valueOf(512L << 20));
+    assertThat(valid("streamhouse.cache.memory.bytes", "1000000000").directBytes())
+        .isGreaterThan(BigInteger.valueOf(1_000_000_000));
   }
 }
