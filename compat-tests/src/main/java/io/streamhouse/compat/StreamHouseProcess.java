@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
 /// One StreamHouse agent, started the way a user starts it: by `bin/streamhouse`.
@@ -72,9 +73,7 @@ public final class StreamHouseProcess implements ServerUnderTest {
     if (isAlive()) {
       throw new IllegalStateException("already running");
     }
-    var command = new ArrayList<>(List.of("env"));
-    environment.forEach((name, value) -> command.add(name + "=" + value));
-    command.add(launcher);
+    var command = command(launcher);
     command.addAll(List.of("start", "--data", data.toString(), "--port", Integer.toString(port)));
     config.forEach((key, value) -> command.addAll(List.of("-o", key + "=" + value)));
     try {
@@ -113,13 +112,11 @@ public final class StreamHouseProcess implements ServerUnderTest {
   ///
   /// @return what does not, or why that cannot be checked; empty if all is well
   public Optional<String> fsck() {
-    var streamctl = Path.of(launcher).resolveSibling("streamctl").toString();
+    var command = command(Path.of(launcher).resolveSibling("streamctl").toString());
+    command.addAll(List.of("fsck", "--data", data.toString()));
+    command.addAll(List.of("--config", written(config).toString()));
     var log = data.resolveSibling(data.getFileName() + "-fsck.log");
-    var checked =
-        Kits.run(
-            new ChildProcess.Spec(
-                "fsck", List.of(streamctl, "fsck", "--data", data.toString()), log),
-            FSCK_LIMIT);
+    var checked = Kits.run(new ChildProcess.Spec("fsck", command, log), FSCK_LIMIT);
     return checked.exit() == 0 ? Optional.empty() : Optional.of(checked.tail());
   }
 
@@ -161,6 +158,27 @@ public final class StreamHouseProcess implements ServerUnderTest {
     if (process != null) {
       process.close();
     }
+  }
+
+  /// One that begins with the program, in the agent's environment.
+  private List<String> command(String program) {
+    var command = new ArrayList<>(List.of("env"));
+    environment.forEach((name, value) -> command.add(name + "=" + value));
+    command.add(program);
+    return command;
+  }
+
+  /// The settings as a file, for programs that take them no other way.
+  private Path written(Map<String, String> settings) {
+    var file = data.resolveSibling(data.getFileName() + ".properties");
+    var properties = new Properties();
+    properties.putAll(settings);
+    try (var writer = Files.newBufferedWriter(file)) {
+      properties.store(writer, null);
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    }
+    return file;
   }
 
   private ChildProcess running() {

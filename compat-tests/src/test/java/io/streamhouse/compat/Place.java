@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// Where an agent under test keeps its metadata and its objects: every pair there is. PostgreSQL
 /// and S3 are servers of these tests, shared by all agents, each of which gets a database and a
 /// prefix of its own.
-enum Place {
+public enum Place {
   SQLITE_AND_DIRECTORY(false, false),
   SQLITE_AND_S3(false, true),
   POSTGRESQL_AND_DIRECTORY(true, false),
@@ -35,7 +35,7 @@ enum Place {
 
   /// An agent that was not started yet, with nothing in its stores. Skips the test where there is
   /// no PostgreSQL and one is needed.
-  ServerUnderTest agent(Kits kits, Path data, Map<String, String> config) {
+  public ServerUnderTest agent(Kits kits, Path data, Map<String, String> config) {
     var settings = new LinkedHashMap<>(config);
     var environment = new LinkedHashMap<String, String>();
     if (postgres) {

@@ -1,8 +1,11 @@
 package io.streamhouse.compat.kill;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.streamhouse.compat.Kits;
+import io.streamhouse.compat.Place;
+import io.streamhouse.compat.ServerUnderTest;
 import io.streamhouse.compat.Servers;
 import java.nio.file.Path;
 import java.util.Map;
@@ -35,10 +38,22 @@ class KillLoopTest {
             "streamhouse.tail.max.bytes", "1048576"));
   }
 
+  @Test
+  void killsLoseAndDoubleNothingWithPostgresAndS3() {
+    assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "only StreamHouse has such places");
+    killAndJudge(
+        3, Place.POSTGRESQL_AND_S3.agent(Kits.find(), directory.resolve("data"), Map.of()));
+  }
+
   private void killAndJudge(int usually, Map<String, String> settings) {
+    killAndJudge(
+        usually, Servers.chosen().create(Kits.find(), directory.resolve("data"), settings));
+  }
+
+  private static void killAndJudge(int usually, ServerUnderTest notStarted) {
     int rounds = Integer.getInteger("rounds", usually);
     long seed = Long.getLong("seed", System.nanoTime());
-    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), settings)) {
+    try (var server = notStarted) {
       var verdict = new KillLoop(server, rounds, seed).run();
       System.out.println(verdict);
       assertThat(verdict.violations()).as("%s%n%s", verdict, server.tail()).isEmpty();
