@@ -9,7 +9,10 @@ import io.streamhouse.compat.driver.Options;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -34,6 +37,11 @@ import org.jspecify.annotations.Nullable;
 /// while it starts, some end it with SIGTERM. Clients see one server that is away now and then and
 /// must notice nothing else.
 ///
+/// Where there are disturbances, each round begins with one: first all of them in their order, then
+/// at random, and then some end with `kill -9` in the middle. A server that lives through one must
+/// acknowledge again soon after. Another consumer begins to read the log from its beginning each
+/// time.
+///
 /// As a command: `KillLoop [--rounds N] [--seed N] [--data DIR]`, exit code 1 on a violation.
 public final class KillLoop {
 
@@ -41,24 +49,42 @@ public final class KillLoop {
   private static final int PARTITIONS = 4;
   private static final int PRODUCERS = 4;
   private static final int MAX_UNANSWERED = 2_000;
+
+  /// Enough for work to be under way whatever goes wrong, and little enough to leave time for it.
+  private static final int MAX_UNANSWERED_DISTURBED = 100;
+
   private static final Duration ROUND_LIMIT = Duration.ofMinutes(1);
+  private static final int KEPT_REREADS = 4;
 
   private final ServerUnderTest server;
   private final int rounds;
   private final long seed;
+  private final List<Disturbance> disturbances;
   private final SplittableRandom random;
   private final History history;
   private final Semaphore acknowledgements = new Semaphore(0);
+  private final Semaphore rereadWanted = new Semaphore(0);
   private final AtomicBoolean stopProducers = new AtomicBoolean();
   private final AtomicBoolean stopTailing = new AtomicBoolean();
   private int checks;
+  private int kills;
+  private final Map<String, Long> struck = new LinkedHashMap<>();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
   /// @param server not started
   public KillLoop(ServerUnderTest server, int rounds, long seed) {
+    this(server, rounds, seed, List.of());
+  }
+
+  /// @param server not started
+  /// @param disturbances what also happens to it
+  public KillLoop(
+      ServerUnderTest server, int rounds, long seed, List<? extends Disturbance> disturbances) {
     this.server = server;
     this.rounds = rounds;
     this.seed = seed;
+    this.disturbances = List.copyOf(disturbances);
+    disturbances.forEach(disturbance -> struck.put(disturbance.name(), 0L));
     this.random = new SplittableRandom(seed);
     var idempotent = new ArrayList<Boolean>();
     for (int producer = 0; producer < PRODUCERS; producer++) {
@@ -73,6 +99,8 @@ public final class KillLoop {
   /// @param checks how often what was stored was checked while the server was down
   /// @param seen records in the log at the end
   /// @param unknown records that were sent but never acknowledged
+  /// @param struck by disturbance, what it counted
+  /// @param rereads how often the log was read from its beginning meanwhile
   /// @param violations what must not be; empty if all is well
   public record Verdict(
       int rounds,
@@ -84,11 +112,13 @@ public final class KillLoop {
       int killsWhileStarting,
       int terminations,
       int checks,
+      Map<String, Long> struck,
+      int rereads,
       List<String> violations) {
 
     @Override
     public String toString() {
-      return ("%d rounds (%d kills, %d more while starting, %d SIGTERM, %d times fsck), seed %d:"
+      return ("%d rounds (%d kills, %d more while starting, %d SIGTERM, %d times fsck%s), seed %d:"
               + " %d records acknowledged, %d unknown, %d in the log: %s")
           .formatted(
               rounds,
@@ -96,6 +126,7 @@ public final class KillLoop {
               killsWhileStarting,
               terminations,
               checks,
+              struck.isEmpty() ? "" : "; struck " + struck + ", read again " + rereads + " times",
               seed,
               acknowledged,
               unknown,
@@ -115,16 +146,26 @@ public final class KillLoop {
       threads.add(start("producer-" + producer, () -> produce(number)));
     }
     var tail = new History.View("tailing consumer", PARTITIONS);
-    Thread tailer = start("tailer", () -> tail(tail));
+    var readers = new ArrayList<Thread>();
+    readers.add(start("tailer", () -> tail(tail)));
+    var reread = new Rereads();
+    if (!disturbances.isEmpty()) {
+      readers.add(start("rereader", () -> reread(reread)));
+    }
 
-    int kills = 0;
     int killsWhileStarting = 0;
     int terminations = 0;
     try {
       for (int round = 0; round < rounds; round++) {
-        awaitAcknowledgements(50 + random.nextInt(5_000), round);
+        if (disturbances.isEmpty()) {
+          awaitAcknowledgements(50 + random.nextInt(5_000), round);
+        } else {
+          disturb(round);
+        }
         int kind = random.nextInt(100);
-        if (kind < 15) {
+        if (!server.isAlive()) {
+          kills++;
+        } else if (kind < 15) {
           terminations++;
           int code = server.stop();
           if (code != 0) {
@@ -148,13 +189,15 @@ public final class KillLoop {
       stopProducers.set(true);
       threads.forEach(KillLoop::join);
       stopTailing.set(true);
-      join(tailer);
+      readers.forEach(KillLoop::join);
     }
     rethrow();
 
     var violations = new ArrayList<String>();
     var last = readAll("last reader");
-    violations.addAll(history.judge(last, List.of(tail)));
+    var earlier = new ArrayList<>(reread.views);
+    earlier.add(tail);
+    violations.addAll(history.judge(last, earlier));
     int code = server.stop();
     if (code != 0) {
       violations.add("SIGTERM at the end: exit code " + code);
@@ -173,7 +216,52 @@ public final class KillLoop {
         killsWhileStarting,
         terminations,
         checks,
+        Map.copyOf(struck),
+        reread.times,
         violations);
+  }
+
+  /// Lets one thing go wrong, and the server end in the middle of it now and then. The server is up
+  /// and working afterwards, or was killed on purpose.
+  private void disturb(int round) {
+    awaitAcknowledgements(50 + random.nextInt(1_000), round);
+    boolean first = round < disturbances.size();
+    var disturbance = disturbances.get(first ? round : random.nextInt(disturbances.size()));
+    boolean fatal = !first && random.nextInt(4) == 0;
+    var killed = CompletableFuture.<Void>completedFuture(null);
+    if (fatal) {
+      killed = killAfter(random.nextInt(3_000));
+    }
+    long begun = System.nanoTime();
+    rereadWanted.release();
+    try {
+      struck.merge(disturbance.name(), disturbance.strike(random.split()), Long::sum);
+    } catch (Exception failed) {
+      throw new AssertionError(disturbance.name(), failed);
+    }
+    killed.join();
+    long ended = System.nanoTime();
+    if (fatal) {
+      System.out.printf("round %d: %s, and killed%n", round, disturbance.name());
+      return;
+    }
+    if (!server.isAlive()) {
+      throw new AssertionError(
+          "round %d, seed %d: %s ended it%n%s"
+              .formatted(round, seed, disturbance.name(), server.tail()));
+    }
+    awaitAcknowledgements(50 + random.nextInt(1_000), round);
+    System.out.printf(
+        "round %d: %s for %d ms, recovered in %d ms%n",
+        round,
+        disturbance.name(),
+        Duration.ofNanos(ended - begun).toMillis(),
+        Duration.ofNanos(System.nanoTime() - ended).toMillis());
+  }
+
+  private CompletableFuture<Void> killAfter(int millis) {
+    return CompletableFuture.runAsync(
+        server::kill, CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS));
   }
 
   /// What is stored must fit together whenever the server is down, however it went down.
@@ -215,9 +303,7 @@ public final class KillLoop {
   ///
   /// @return whether it was up before that
   private boolean startOrDie(int millis) {
-    var killed =
-        CompletableFuture.runAsync(
-            server::kill, CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS));
+    var killed = killAfter(millis);
     boolean up;
     try {
       server.start();
@@ -241,7 +327,8 @@ public final class KillLoop {
     properties.put("enable.idempotence", Boolean.toString(idempotent));
     properties.put("max.in.flight.requests.per.connection", idempotent ? "5" : "1");
     properties.put("compression.type", number == 1 ? "lz4" : "none");
-    var unanswered = new Semaphore(MAX_UNANSWERED);
+    var unanswered =
+        new Semaphore(disturbances.isEmpty() ? MAX_UNANSWERED : MAX_UNANSWERED_DISTURBED);
     try (var producer =
         new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer())) {
       while (!stopProducers.get()) {
@@ -279,6 +366,39 @@ public final class KillLoop {
     }
   }
 
+  /// What was read from the beginning by one who did it now and then: the latest views, and how
+  /// many there were. Confined to that thread, then to the one that joined it.
+  private static final class Rereads {
+    private final Deque<History.View> views = new ArrayDeque<>();
+    private int times;
+  }
+
+  /// Reads what the log held when it began, from the beginning, whenever it is wanted, until told
+  /// to stop.
+  private void reread(Rereads rereads) {
+    try (var consumer = consumer()) {
+      consumer.assign(partitions());
+      while (!stopTailing.get()) {
+        if (!rereadWanted.tryAcquire(100, TimeUnit.MILLISECONDS)) {
+          continue;
+        }
+        var view = new History.View("rereader", PARTITIONS);
+        rereads.views.addLast(view);
+        if (rereads.views.size() > KEPT_REREADS) {
+          rereads.views.removeFirst();
+        }
+        var ends = consumer.endOffsets(partitions());
+        consumer.seekToBeginning(partitions());
+        while (!stopTailing.get() && !reached(view, ends)) {
+          poll(consumer, view);
+        }
+        rereads.times++;
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /// Reads from the beginning up to the end offsets of now.
   private History.View readAll(String name) {
     var view = new History.View(name, PARTITIONS);
@@ -287,8 +407,7 @@ public final class KillLoop {
       consumer.seekToBeginning(partitions());
       var ends = consumer.endOffsets(partitions());
       long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
-      while (ends.entrySet().stream()
-          .anyMatch(end -> view.size(end.getKey().partition()) < end.getValue())) {
+      while (!reached(view, ends)) {
         poll(consumer, view);
         if (System.nanoTime() > deadline) {
           throw new AssertionError(name + " did not get to " + ends + "\n" + server.tail());
@@ -296,6 +415,11 @@ public final class KillLoop {
       }
     }
     return view;
+  }
+
+  private static boolean reached(History.View view, Map<TopicPartition, Long> ends) {
+    return ends.entrySet().stream()
+        .allMatch(end -> view.size(end.getKey().partition()) >= end.getValue());
   }
 
   private static void poll(KafkaConsumer<byte[], byte[]> consumer, History.View view) {

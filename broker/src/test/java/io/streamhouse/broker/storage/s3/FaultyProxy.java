@@ -15,15 +15,18 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Stands between a client and an HTTP server on this machine, passes requests on one by one, and
-/// breaks those it is told to break. Knows of HTTP what S3 clients and servers use of it: bodies
-/// with a length, or until the connection ends, or in chunks in answers.
-final class FaultyProxy implements AutoCloseable {
+/// breaks those it is told to break: planned ones, or any by chance until told otherwise. Knows of
+/// HTTP what S3 clients and servers use of it: bodies with a length, or until the connection ends,
+/// or in chunks in answers.
+public final class FaultyProxy implements AutoCloseable {
 
   private static final Pattern LENGTH = Pattern.compile("(?im)^content-length: *(\\d+) *$");
+  private static final Pattern RANGE = Pattern.compile("(?im)^range: *bytes=");
   private static final Pattern CHUNKED = Pattern.compile("(?im)^transfer-encoding: *chunked *$");
 
   private final URI upstream;
@@ -33,9 +36,11 @@ final class FaultyProxy implements AutoCloseable {
   // Guarded by this.
   private final List<Planned> plan = new ArrayList<>();
   private final List<String> seen = new ArrayList<>();
+  private @Nullable Affliction affliction;
+  private long struck;
 
   /// What goes wrong with a request.
-  enum Fault {
+  public enum Fault {
     /// Read, and answered with 503 SlowDown; the server never sees it.
     SLOW_DOWN,
     /// Read, and answered with 500 InternalError; the server never sees it.
@@ -53,10 +58,25 @@ final class FaultyProxy implements AutoCloseable {
     /// Done, but the connection ends in the middle of the answer.
     CUT_ANSWER,
     /// Done, and one byte in the middle of the answer's body is another one.
-    DAMAGED_ANSWER
+    DAMAGED_ANSWER;
+
+    /// Whether it can go wrong so with a request that begins with `head`.
+    private boolean fits(String head) {
+      return switch (this) {
+        case SLOW_DOWN, INTERNAL_ERROR, SILENCE, LOST_ANSWER -> true;
+        case CUT_REQUEST -> length(head) > 0;
+        case CUT_ANSWER -> head.startsWith("GET ");
+        // What is not a range may be a list, which nothing protects.
+        case DAMAGED_ANSWER -> head.startsWith("GET ") && RANGE.matcher(head).find();
+        // Answers to certain requests, which no others get.
+        case NO_SUCH_UPLOAD, CONFLICT -> false;
+      };
+    }
   }
 
   private record Planned(String method, String inTarget, Fault fault) {}
+
+  private record Affliction(double probability, List<Fault> faults, RandomGenerator chance) {}
 
   private static final class Message {
 
@@ -73,13 +93,13 @@ final class FaultyProxy implements AutoCloseable {
     }
   }
 
-  FaultyProxy(URI upstream) throws IOException {
+  public FaultyProxy(URI upstream) throws IOException {
     this.upstream = upstream;
     this.listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     Thread.ofVirtual().start(this::accept);
   }
 
-  URI endpoint() {
+  public URI endpoint() {
     return URI.create("http://127.0.0.1:" + listener.getLocalPort());
   }
 
@@ -88,6 +108,23 @@ final class FaultyProxy implements AutoCloseable {
     for (var fault : faults) {
       plan.add(new Planned(method, inTarget, fault));
     }
+  }
+
+  /// Every request that comes from now on fails with this probability, in one of these ways that
+  /// fits it, until [#mend].
+  public synchronized void afflict(double probability, RandomGenerator chance, Fault... faults) {
+    affliction = new Affliction(probability, List.of(faults), chance);
+    struck = 0;
+  }
+
+  /// Breaks nothing more by chance.
+  public synchronized void mend() {
+    affliction = null;
+  }
+
+  /// Requests broken by chance since [#afflict].
+  public synchronized long struck() {
+    return struck;
   }
 
   /// Request lines that begin with `method` and contain `inTarget`, so far.
@@ -104,6 +141,9 @@ final class FaultyProxy implements AutoCloseable {
 
   private synchronized @Nullable Fault fault(String head) {
     var line = head.substring(0, head.indexOf("\r\n"));
+    if (affliction != null) {
+      return byChance(affliction, head);
+    }
     seen.add(line);
     for (var planned : plan) {
       if (line.startsWith(planned.method + " ") && line.contains(planned.inTarget)) {
@@ -112,6 +152,15 @@ final class FaultyProxy implements AutoCloseable {
       }
     }
     return null;
+  }
+
+  private @Nullable Fault byChance(Affliction by, String head) {
+    var fitting = by.faults.stream().filter(fault -> fault.fits(head)).toList();
+    if (fitting.isEmpty() || by.chance.nextDouble() >= by.probability) {
+      return null;
+    }
+    struck++;
+    return fitting.get(by.chance.nextInt(fitting.size()));
   }
 
   private void accept() {
@@ -128,6 +177,8 @@ final class FaultyProxy implements AutoCloseable {
 
   private void serve(Socket client) {
     try (client) {
+      // Else the second of two writes waits for the peer's delayed acknowledgement of the first.
+      client.setTcpNoDelay(true);
       var in = new BufferedInputStream(client.getInputStream());
       while (one(client, in)) {}
     } catch (IOException gone) {
@@ -179,7 +230,9 @@ final class FaultyProxy implements AutoCloseable {
       }
       case DAMAGED_ANSWER -> {
         var answer = forward(request);
-        answer.body[answer.body.length / 2] ^= 0x10;
+        if (answer.body.length > 0) {
+          answer.body[answer.body.length / 2] ^= 0x10;
+        }
         send(client, answer, Integer.MAX_VALUE);
       }
     }
@@ -188,6 +241,7 @@ final class FaultyProxy implements AutoCloseable {
 
   private Message forward(Message request) throws IOException {
     try (var server = new Socket(upstream.getHost(), upstream.getPort())) {
+      server.setTcpNoDelay(true);
       var out = server.getOutputStream();
       var head = request.head.substring(0, request.head.length() - 2) + "Connection: close\r\n\r\n";
       out.write(head.getBytes(ISO_8859_1));
