@@ -2,16 +2,24 @@ package io.streamhouse.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.broker.storage.s3.FaultyProxy;
+import io.streamhouse.broker.storage.s3.FaultyProxy.Fault;
 import io.streamhouse.broker.storage.s3.S3Server;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -68,6 +76,41 @@ class AgentOnS3Test {
     try (var cached = Files.walk(directory.resolve("cache"))) {
       assertThat(cached.filter(Files::isRegularFile)).as("kept on disk").isNotEmpty();
     }
+  }
+
+  @Test
+  void partitionWhoseObjectDoesNotComeHoldsUpNoOtherInTheSameFetch() throws Exception {
+    try (var agent = start(Map.of("num.partitions", "2"))) {
+      AgentTest.produce(agent, new ProducerRecord<>("t", 0, null, "cold"));
+    }
+    try (var proxy = new FaultyProxy(server.endpoint());
+        var agent = start(Map.of("streamhouse.s3.endpoint", proxy.endpoint().toString()))) {
+      AgentTest.produce(agent, new ProducerRecord<>("t", 1, null, "hot"));
+      proxy.afflict(1, new Random(1), Fault.SILENCE);
+      try (var consumer = AgentTest.consumer(agent)) {
+        var both = List.of(new TopicPartition("t", 0), new TopicPartition("t", 1));
+        consumer.assign(both);
+        consumer.seekToBeginning(both);
+
+        // Sooner than fetches wait for slow reads where there is nothing else.
+        assertThat(next(consumer, Duration.ofSeconds(4))).isEqualTo("hot");
+        await().untilAsserted(() -> assertThat(proxy.struck()).isPositive());
+        proxy.mend();
+        assertThat(next(consumer, Duration.ofSeconds(30))).isEqualTo("cold");
+      }
+    }
+  }
+
+  private static String next(KafkaConsumer<String, String> consumer, Duration limit) {
+    long deadline = System.nanoTime() + limit.toNanos();
+    while (System.nanoTime() < deadline) {
+      var records = consumer.poll(Duration.ofMillis(100));
+      if (!records.isEmpty()) {
+        assertThat(records).hasSize(1);
+        return records.iterator().next().value();
+      }
+    }
+    throw new AssertionError("nothing came");
   }
 
   @Test

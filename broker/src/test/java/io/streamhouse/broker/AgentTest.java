@@ -51,11 +51,7 @@ class AgentTest {
   }
 
   static void produce(Agent agent, String topic, List<String> values) throws Exception {
-    try (var producer =
-        new KafkaProducer<>(
-            Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
-            new StringSerializer(),
-            new StringSerializer())) {
+    try (var producer = producer(agent)) {
       var sent = new ArrayList<Future<?>>();
       for (var value : values) {
         sent.add(producer.send(new ProducerRecord<>(topic, value)));
@@ -66,13 +62,29 @@ class AgentTest {
     }
   }
 
+  static void produce(Agent agent, ProducerRecord<String, String> record) throws Exception {
+    try (var producer = producer(agent)) {
+      var _ = producer.send(record).get();
+    }
+  }
+
+  private static KafkaProducer<String, String> producer(Agent agent) {
+    return new KafkaProducer<>(
+        Map.of("bootstrap.servers", agent.listenAddresses().getFirst()),
+        new StringSerializer(),
+        new StringSerializer());
+  }
+
+  static KafkaConsumer<String, String> consumer(Agent agent) {
+    return new KafkaConsumer<>(
+        Map.of("bootstrap.servers", agent.listenAddresses().getFirst()),
+        new StringDeserializer(),
+        new StringDeserializer());
+  }
+
   static List<String> consume(Agent agent, String topic, int count) {
     var values = new ArrayList<String>();
-    try (var consumer =
-        new KafkaConsumer<>(
-            Map.<String, Object>of("bootstrap.servers", agent.listenAddresses().getFirst()),
-            new StringDeserializer(),
-            new StringDeserializer())) {
+    try (var consumer = consumer(agent)) {
       var partition = new TopicPartition(topic, 0);
       consumer.assign(List.of(partition));
       consumer.seekToBeginning(List.of(partition));
