@@ -83,6 +83,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -223,11 +224,13 @@ public final class Agent implements AutoCloseable {
             incarnation,
             directory.walId(),
             topic -> !settings(topic, topicDefaults).objectDurable());
+    Predicate<UUID> deleted =
+        topic -> metadata.topics().deletedAmong(List.of(topic)).contains(topic);
     var recovery =
         Recovery.run(
             catalog.image(),
             leases,
-            topic -> metadata.topics().deletedAmong(List.of(topic)).contains(topic),
+            deleted,
             WalMetrics.measure(new DirectoryWalFiles(directory.wal()), meters, time),
             directory.walId(),
             walOptions(config),
@@ -264,8 +267,9 @@ public final class Agent implements AutoCloseable {
                     budget,
                     background,
                     time),
-            topic -> settings(topic, topicDefaults));
-    leadership.open(catalog.image(), recovery.grants());
+            topic -> settings(topic, topicDefaults),
+            deleted);
+    var _ = leadership.open(catalog.image(), recovery.grants());
     started("leadership", leadership::release);
     AgentHealth.flushing(health, leadership, catalog);
     PartitionMetrics.register(meters, leadership, budget);
@@ -357,7 +361,11 @@ public final class Agent implements AutoCloseable {
             time,
             random,
             config.fetching(),
-            server.counters()::unsentBytesNow));
+            // Blocks that are in the cache no more are there for answers alone.
+            () ->
+                Math.max(
+                    server.counters().unsentBytesNow(),
+                    BatchMemory.inUse() - segments.blockBytes())));
     var grouping = new ThreadLoop("groups", this::die);
     started("group loop", grouping);
     var groups =

@@ -19,7 +19,7 @@ public final class DataApis {
   /// The handlers of one agent.
   ///
   /// @param timers runs time-outs; any one loop of the agent
-  /// @param unsentBytes of answers that wait for their sockets, now
+  /// @param unsentBytes of answers that wait for their sockets, or that these keep in memory, now
   /// @param random safe for concurrent use; producer ids and fetch session ids come from it
   public static List<ApiHandler<?>> handlers(
       Catalog catalog,

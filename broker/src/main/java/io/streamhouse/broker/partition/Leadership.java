@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,6 +29,7 @@ public final class Leadership {
   private final PartitionLeases leases;
   private final Opener opener;
   private final Function<Topic, PartitionSettings> settings;
+  private final Predicate<UUID> deleted;
   private final ConcurrentHashMap<PartitionId, Partition> led = new ConcurrentHashMap<>();
   private volatile boolean released;
 
@@ -35,11 +38,17 @@ public final class Leadership {
     Partition open(Grant grant, PartitionSettings settings);
   }
 
+  /// @param deleted tells a topic that was deleted from one that the catalogue does not know; may
+  ///   block
   public Leadership(
-      PartitionLeases leases, Opener opener, Function<Topic, PartitionSettings> settings) {
+      PartitionLeases leases,
+      Opener opener,
+      Function<Topic, PartitionSettings> settings,
+      Predicate<UUID> deleted) {
     this.leases = leases;
     this.opener = opener;
     this.settings = settings;
+    this.deleted = deleted;
   }
 
   /// The partition if it is led here; a plain read.
@@ -52,7 +61,10 @@ public final class Leadership {
   }
 
   /// Opens partitions whose leases were granted.
-  public void open(Image image, List<Grant> grants) {
+  ///
+  /// @return how many could be
+  public int open(Image image, List<Grant> grants) {
+    int opened = 0;
     for (var grant : grants) {
       var topic = image.topic(grant.lease().key().topicId());
       if (topic == null) {
@@ -66,6 +78,7 @@ public final class Leadership {
         continue;
       }
       led.put(partition.id(), partition);
+      opened++;
       log.debug(
           "partition opened partition={} leaseEpoch={} committedEnd={} highWatermark={}",
           partition.id(),
@@ -73,9 +86,10 @@ public final class Leadership {
           partition.committedEnd(),
           partition.highWatermark());
     }
-    if (!grants.isEmpty()) {
-      log.info("partitions opened count={}", grants.size());
+    if (opened > 0) {
+      log.info("partitions opened count={}", opened);
     }
+    return opened;
   }
 
   /// Whether everything was given up: what was led here is no longer known.
@@ -85,7 +99,10 @@ public final class Leadership {
 
   /// Brings what is led in line with `image`.
   ///
-  /// @return whether leases were taken
+  /// A topic that is gone without having been deleted was in a newer database than this one: its
+  /// partitions take no records any more, and what the log holds of them stays there.
+  ///
+  /// @return whether partitions were opened
   public boolean reconcile(Image image) {
     if (released) {
       return false;
@@ -93,15 +110,18 @@ public final class Leadership {
     for (var partition : List.copyOf(led.values())) {
       var topic = image.topic(partition.id().topicId());
       if (topic == null) {
-        led.remove(partition.id());
         partition.close(new Failure.UnknownTopic());
+        if (deleted.test(partition.id().topicId())) {
+          led.remove(partition.id());
+        } else {
+          log.error("topic is gone but was not deleted partition={}", partition.id());
+        }
       } else {
         partition.settings(settings.apply(topic));
       }
     }
     var grants = leases.take(image, led::containsKey);
-    open(image, grants);
-    return !grants.isEmpty();
+    return open(image, grants) > 0;
   }
 
   /// Gives every lease up: those of flushed partitions with a null tail, the others with their tail

@@ -12,7 +12,7 @@ public final class ResponseBudget {
   private final long limit;
   private final LongSupplier unsent;
 
-  /// @param unsent bytes of answers that wait for their sockets, now
+  /// @param unsent bytes of answers that wait for their sockets, or that these keep in memory, now
   public ResponseBudget(long limit, LongSupplier unsent) {
     this.limit = limit;
     this.unsent = unsent;

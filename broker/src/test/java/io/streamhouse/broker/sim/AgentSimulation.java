@@ -138,8 +138,9 @@ final class AgentSimulation {
                       budget,
                       background,
                       time),
-              _ -> settings());
-      leadership.open(image, recovery.grants());
+              _ -> settings(),
+              _ -> true);
+      var _ = leadership.open(image, recovery.grants());
       flusher =
           new Flusher(
               leadership::all,
