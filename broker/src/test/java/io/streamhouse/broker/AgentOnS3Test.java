@@ -9,6 +9,7 @@ import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.broker.storage.s3.FaultyProxy;
 import io.streamhouse.broker.storage.s3.FaultyProxy.Fault;
 import io.streamhouse.broker.storage.s3.S3Server;
+import io.streamhouse.protocol.BatchMemory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -70,9 +71,11 @@ class AgentOnS3Test {
     try (var files = Files.list(directory.resolve("objects"))) {
       assertThat(files).isEmpty();
     }
+    long inUse = BatchMemory.inUse();
     try (var agent = start(Map.of())) {
       assertThat(AgentTest.consume(agent, "t", 100)).isEqualTo(values);
     }
+    await().untilAsserted(() -> assertThat(BatchMemory.inUse()).isEqualTo(inUse));
     try (var cached = Files.walk(directory.resolve("cache"))) {
       assertThat(cached.filter(Files::isRegularFile)).as("kept on disk").isNotEmpty();
     }
@@ -85,16 +88,22 @@ class AgentOnS3Test {
     }
     try (var proxy = new FaultyProxy(server.endpoint());
         var agent = start(Map.of("streamhouse.s3.endpoint", proxy.endpoint().toString()))) {
-      AgentTest.produce(agent, new ProducerRecord<>("t", 1, null, "hot"));
-      proxy.afflict(1, new Random(1), Fault.SILENCE);
       try (var consumer = AgentTest.consumer(agent)) {
-        var both = List.of(new TopicPartition("t", 0), new TopicPartition("t", 1));
-        consumer.assign(both);
-        consumer.seekToBeginning(both);
+        var cold = new TopicPartition("t", 0);
+        var hot = new TopicPartition("t", 1);
+        AgentTest.produce(agent, new ProducerRecord<>("t", 1, null, "hot"));
+        consumer.assign(List.of(hot));
+        consumer.seekToBeginning(List.of(hot));
+        assertThat(next(consumer, Duration.ofSeconds(30))).isEqualTo("hot");
+        proxy.afflict(1, new Random(1), Fault.SILENCE);
+
+        consumer.assign(List.of(cold, hot));
+        consumer.seek(cold, 0);
+        await().until(() -> consumer.poll(Duration.ofMillis(50)).isEmpty() && proxy.struck() > 0);
+        AgentTest.produce(agent, new ProducerRecord<>("t", 1, null, "hotter"));
 
         // Sooner than fetches wait for slow reads where there is nothing else.
-        assertThat(next(consumer, Duration.ofSeconds(4))).isEqualTo("hot");
-        await().untilAsserted(() -> assertThat(proxy.struck()).isPositive());
+        assertThat(next(consumer, Duration.ofSeconds(4))).isEqualTo("hotter");
         proxy.mend();
         assertThat(next(consumer, Duration.ofSeconds(30))).isEqualTo("cold");
       }

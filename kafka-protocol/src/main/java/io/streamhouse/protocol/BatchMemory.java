@@ -6,6 +6,7 @@ import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCounted;
 import io.netty.util.internal.PlatformDependent;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -53,7 +54,18 @@ public final class BatchMemory {
   }
 
   /// So many bytes of any content.
-  public static BatchMemory allocate(int bytes) {
+  ///
+  /// @throws IOException if more than half of the JVM's memory outside the heap would be taken so:
+  ///   the rest is for requests, answers and the log, which cannot do without
+  public static BatchMemory allocate(int bytes) throws IOException {
+    return allocate(bytes, limit() / 2);
+  }
+
+  static BatchMemory allocate(int bytes, long most) throws IOException {
+    if (inUse() + bytes > most) {
+      throw new IOException(
+          "no memory for %d bytes of a segment: readers hold %d".formatted(bytes, inUse()));
+    }
     return new BatchMemory(POOL.directBuffer(bytes, bytes));
   }
 

@@ -271,6 +271,9 @@ final class Connection extends ChannelInboundHandlerAdapter
       AnswerEncoder.release(body);
       counters.fault(Fault.UNENCODABLE);
       log.error("answer to {} from {} cannot be encoded", request, request.peer(), e);
+    } catch (OutOfMemoryError e) {
+      AnswerEncoder.release(body);
+      return noMemory(request, e);
     }
     return failure(request);
   }
@@ -286,7 +289,16 @@ final class Connection extends ChannelInboundHandlerAdapter
     } catch (RuntimeException e) {
       return new Outcome.Close(
           Fault.UNENCODABLE, "%s: there is no error answer: %s".formatted(request, e));
+    } catch (OutOfMemoryError e) {
+      return noMemory(request, e);
     }
+  }
+
+  /// The memory outside the heap is used up, which the JVM's own remedies do not see. The client
+  /// comes again.
+  private static Outcome noMemory(ConnectionRequest<?> request, OutOfMemoryError e) {
+    return new Outcome.Close(
+        Fault.UNENCODABLE, "%s: no memory for its answer: %s".formatted(request, e));
   }
 
   private static boolean acceptsNoAnswer(ConnectionRequest<?> request) {

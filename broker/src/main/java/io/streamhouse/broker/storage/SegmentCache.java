@@ -7,8 +7,10 @@ import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.SegmentDamaged;
 import io.streamhouse.segment.SegmentReader;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Semaphore;
@@ -30,11 +32,15 @@ import org.jspecify.annotations.Nullable;
 /// of those answers is sent.
 public final class SegmentCache implements AutoCloseable {
 
-  private final SegmentLoads loads;
-
   /// How often a read asks for a block again that left memory before it could be taken, which takes
   /// a load and an eviction between two instructions.
   private static final int MOST_LOST = 100;
+
+  /// A piece of an answer that is less than this part of its block is copied: it would keep the
+  /// whole block in memory until its answer is sent.
+  private static final int COPIED_PART = 8;
+
+  private final SegmentLoads loads;
 
   private final Semaphore waiting;
   private final CacheCounters counters = new CacheCounters();
@@ -105,7 +111,7 @@ public final class SegmentCache implements AutoCloseable {
               int first = Math.max(byTime, reader.blockFor(fromOffset));
               return byTime < 0
                   ? CompletableFuture.completedFuture(List.of())
-                  : search(row, reader, admission, first, timestamp, fromOffset);
+                  : search(row, reader, admission, first, timestamp, fromOffset, MOST_LOST);
             }));
   }
 
@@ -206,42 +212,63 @@ public final class SegmentCache implements AutoCloseable {
       Admission admission,
       int first,
       long timestamp,
-      long fromOffset) {
+      long fromOffset,
+      int tries) {
     for (int i = first; i < reader.blocks().size(); i++) {
       if (reader.blocks().get(i).maxTimestamp() < timestamp) {
         continue;
       }
-      int next = i + 1;
-      var block = block(row, reader, admission, i);
-      var found = block.thenApply(memory -> fromTimestamp(memory, timestamp, fromOffset));
-      if (!found.isDone()) {
-        return found.thenCompose(batches ->
-            batches.isEmpty()
-                ? search(row, reader, admission, next, timestamp, fromOffset)
-                : CompletableFuture.completedFuture(batches));
-      }
-      if (found.isCompletedExceptionally() || !found.join().isEmpty()) {
-        return found;
+      int index = i;
+      var taken =
+          block(row, reader, admission, i)
+              .thenApply(memory -> fromTimestamp(memory, timestamp, fromOffset));
+      boolean goOn =
+          taken.isDone()
+              && !taken.isCompletedExceptionally()
+              && taken.join().filter(List::isEmpty).isPresent();
+      if (!goOn) {
+        return taken.thenCompose(found -> {
+          if (found.isEmpty()) {
+            return tries == 0
+                ? CompletableFuture.failedFuture(lost())
+                : search(row, reader, admission, index, timestamp, fromOffset, tries - 1);
+          }
+          return found.get().isEmpty()
+              ? search(row, reader, admission, index + 1, timestamp, fromOffset, tries)
+              : CompletableFuture.completedFuture(found.get());
+        });
       }
     }
     return CompletableFuture.completedFuture(List.of());
   }
 
-  private static List<RecordBatches> fromTimestamp(
+  /// @return empty where the block left memory before it could be taken
+  private static Optional<List<RecordBatches>> fromTimestamp(
       BatchMemory block, long timestamp, long fromOffset) {
     if (!block.tryRetain()) {
-      throw new CompletionException(lost());
+      return Optional.empty();
     }
     var batches = block.batches();
     int position = 0;
     for (var batch : batches) {
       if (batch.maxTimestamp() >= timestamp && batch.endOffset() > fromOffset) {
-        return List.of(batches.slice(position, batches.sizeInBytes()));
+        return Optional.of(List.of(piece(batches, position, batches.sizeInBytes())));
       }
       position += batch.sizeInBytes();
     }
     batches.release();
-    return List.of();
+    return Optional.of(List.of());
+  }
+
+  /// Part of a block as part of an answer, which takes over the reference to the block.
+  private static RecordBatches piece(RecordBatches block, int from, int to) {
+    var piece = block.slice(from, to);
+    if (to - from >= block.sizeInBytes() / COPIED_PART) {
+      return piece;
+    }
+    var copy = ByteBuffer.allocate(to - from).put(piece.bytes()).flip();
+    block.release();
+    return RecordBatches.of(copy);
   }
 
   private CompletableFuture<SegmentRead> answer(
@@ -280,7 +307,7 @@ public final class SegmentCache implements AutoCloseable {
     private final List<RecordBatches> found = new ArrayList<>();
     private int room;
     private int index;
-    private int lost;
+    private int timesLost;
     private boolean full;
     private @Nullable Throwable failure;
 
@@ -323,7 +350,7 @@ public final class SegmentCache implements AutoCloseable {
       }
       if (!block.tryRetain()) {
         // Asked for again, as long as that is sensible.
-        return ++lost < MOST_LOST ? this : take(null, lost());
+        return ++timesLost < MOST_LOST ? this : take(null, lost());
       }
       var batches = block.batches();
       int from = -1;
@@ -342,7 +369,7 @@ public final class SegmentCache implements AutoCloseable {
         to += size;
       }
       if (from >= 0) {
-        found.add(batches.slice(from, to));
+        found.add(piece(batches, from, to));
       } else {
         batches.release();
       }

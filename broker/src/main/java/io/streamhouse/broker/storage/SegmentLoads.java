@@ -293,7 +293,7 @@ final class SegmentLoads implements AutoCloseable {
     var claim = new Claim(index, future);
     try {
       var entry = reader.blocks().get(index);
-      var stored = BatchMemory.allocate(entry.storedLength());
+      var stored = memory(entry.storedLength());
       try {
         var bytes = within(segment, 0, entry.position(), entry.storedLength());
         settle(row, reader, claim, stored, stored.bytes().put(bytes).flip());
@@ -330,12 +330,12 @@ final class SegmentLoads implements AutoCloseable {
     }
   }
 
-  private boolean fromDisk(Segment row, SegmentReader reader, Claim claim) {
+  private boolean fromDisk(Segment row, SegmentReader reader, Claim claim) throws IOException {
     if (disk == null) {
       return false;
     }
     var entry = reader.blocks().get(claim.index);
-    var stored = BatchMemory.allocate(entry.storedLength());
+    var stored = memory(entry.storedLength());
     try {
       if (!disk.get(row.object(), row.position() + entry.position(), stored.bytes())) {
         return false;
@@ -357,9 +357,9 @@ final class SegmentLoads implements AutoCloseable {
     try {
       var into = new ArrayList<ByteBuffer>(claims.size());
       for (var claim : claims) {
-        var memory = BatchMemory.allocate(reader.blocks().get(claim.index).storedLength());
-        stored.add(memory);
-        into.add(memory.bytes());
+        var block = memory(reader.blocks().get(claim.index).storedLength());
+        stored.add(block);
+        into.add(block.bytes());
       }
       store.read(row.object(), start, into);
       for (int i = 0; i < claims.size(); i++) {
@@ -374,6 +374,16 @@ final class SegmentLoads implements AutoCloseable {
       claims.forEach(claim -> fail(row, claim, failure));
     } finally {
       stored.forEach(BatchMemory::release);
+    }
+  }
+
+  /// Memory for a block. Where readers hold too much, what only the cache holds is given up.
+  private BatchMemory memory(int bytes) throws IOException {
+    try {
+      return BatchMemory.allocate(bytes);
+    } catch (IOException full) {
+      blocks.loaded().invalidateAll();
+      return BatchMemory.allocate(bytes);
     }
   }
 
@@ -392,7 +402,7 @@ final class SegmentLoads implements AutoCloseable {
         keep(row, claim, stored);
         return true;
       }
-      var raw = BatchMemory.allocate(entry.rawLength());
+      var raw = memory(entry.rawLength());
       try {
         reader.decompress(claim.index, bytes, raw.bytes());
         checkBatches(row, reader, claim.index, raw);
