@@ -78,7 +78,7 @@ class MillionLinesTest {
 
   @BeforeEach
   void start(TestInfo info) {
-    test = info.getTestMethod().orElseThrow().getName();
+    test = place + "-" + info.getTestMethod().orElseThrow().getName();
     var data = directory.resolve("data");
     server =
         Servers.chosen() == Servers.KAFKA

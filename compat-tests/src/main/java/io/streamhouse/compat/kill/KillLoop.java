@@ -65,7 +65,12 @@ public final class KillLoop {
   private final Semaphore acknowledgements = new Semaphore(0);
   private final Semaphore rereadWanted = new Semaphore(0);
   private final AtomicBoolean stopProducers = new AtomicBoolean();
-  private final AtomicBoolean stopTailing = new AtomicBoolean();
+  private final AtomicBoolean stopRereading = new AtomicBoolean();
+
+  /// Where the tailing consumer may stop; null as long as there is more to come.
+  private final AtomicReference<@Nullable Map<TopicPartition, Long>> tailUntil =
+      new AtomicReference<>();
+
   private int checks;
   private int kills;
   private final Map<String, Long> struck = new LinkedHashMap<>();
@@ -147,7 +152,8 @@ public final class KillLoop {
     }
     var tail = new History.View("tailing consumer", PARTITIONS);
     var readers = new ArrayList<Thread>();
-    readers.add(start("tailer", () -> tail(tail)));
+    var tailer = start("tailer", () -> tail(tail));
+    readers.add(tailer);
     var reread = new Rereads();
     if (!disturbances.isEmpty()) {
       readers.add(start("rereader", () -> reread(reread)));
@@ -157,14 +163,18 @@ public final class KillLoop {
     int terminations = 0;
     try {
       for (int round = 0; round < rounds; round++) {
+        boolean killed = false;
         if (disturbances.isEmpty()) {
           awaitAcknowledgements(50 + random.nextInt(5_000), round);
         } else {
-          disturb(round);
+          killed = disturb(round);
         }
         int kind = random.nextInt(100);
-        if (!server.isAlive()) {
+        if (killed) {
           kills++;
+        } else if (!server.isAlive()) {
+          throw new AssertionError(
+              "round %d, seed %d: it ended by itself%n%s".formatted(round, seed, server.tail()));
         } else if (kind < 15) {
           terminations++;
           int code = server.stop();
@@ -185,10 +195,18 @@ public final class KillLoop {
         }
       }
       awaitAcknowledgements(1_000, rounds);
+      stopProducers.set(true);
+      threads.forEach(KillLoop::join);
+      tailUntil.set(ends());
+      join(tailer);
+      if (tailer.isAlive()) {
+        throw new AssertionError("the tailing consumer does not get to the end\n" + server.tail());
+      }
     } finally {
       stopProducers.set(true);
       threads.forEach(KillLoop::join);
-      stopTailing.set(true);
+      tailUntil.set(Map.of());
+      stopRereading.set(true);
       readers.forEach(KillLoop::join);
     }
     rethrow();
@@ -221,9 +239,11 @@ public final class KillLoop {
         violations);
   }
 
-  /// Lets one thing go wrong, and the server end in the middle of it now and then. The server is up
-  /// and working afterwards, or was killed on purpose.
-  private void disturb(int round) {
+  /// Lets one thing go wrong, and kills the server in the middle of it now and then. If not, it is
+  /// up and working afterwards.
+  ///
+  /// @return whether it was killed
+  private boolean disturb(int round) {
     awaitAcknowledgements(50 + random.nextInt(1_000), round);
     boolean first = round < disturbances.size();
     var disturbance = disturbances.get(first ? round : random.nextInt(disturbances.size()));
@@ -243,7 +263,7 @@ public final class KillLoop {
     long ended = System.nanoTime();
     if (fatal) {
       System.out.printf("round %d: %s, and killed%n", round, disturbance.name());
-      return;
+      return true;
     }
     if (!server.isAlive()) {
       throw new AssertionError(
@@ -257,6 +277,7 @@ public final class KillLoop {
         disturbance.name(),
         Duration.ofNanos(ended - begun).toMillis(),
         Duration.ofNanos(System.nanoTime() - ended).toMillis());
+    return false;
   }
 
   private CompletableFuture<Void> killAfter(int millis) {
@@ -346,6 +367,9 @@ public final class KillLoop {
                   if (error == null) {
                     history.acknowledge(number, sequence, metadata.partition(), metadata.offset());
                     acknowledgements.release();
+                  } else {
+                    // Rounds are shorter than the producer's patience: none may fail.
+                    failure.compareAndSet(null, error);
                   }
                   unanswered.release();
                 });
@@ -360,9 +384,17 @@ public final class KillLoop {
     try (var consumer = consumer()) {
       consumer.assign(partitions());
       consumer.seekToBeginning(partitions());
-      while (!stopTailing.get()) {
+      for (var until = tailUntil.get();
+          until == null || !reached(view, until);
+          until = tailUntil.get()) {
         poll(consumer, view);
       }
+    }
+  }
+
+  private Map<TopicPartition, Long> ends() {
+    try (var consumer = consumer()) {
+      return consumer.endOffsets(partitions());
     }
   }
 
@@ -378,7 +410,7 @@ public final class KillLoop {
   private void reread(Rereads rereads) {
     try (var consumer = consumer()) {
       consumer.assign(partitions());
-      while (!stopTailing.get()) {
+      while (!stopRereading.get()) {
         if (!rereadWanted.tryAcquire(100, TimeUnit.MILLISECONDS)) {
           continue;
         }
@@ -389,10 +421,10 @@ public final class KillLoop {
         }
         var ends = consumer.endOffsets(partitions());
         consumer.seekToBeginning(partitions());
-        while (!stopTailing.get() && !reached(view, ends)) {
+        while (!stopRereading.get() && !reached(view, ends)) {
           poll(consumer, view);
         }
-        rereads.times++;
+        rereads.times += reached(view, ends) ? 1 : 0;
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();

@@ -20,7 +20,7 @@ class KillLoopTest {
 
   @Test
   void killsLoseAndDoubleNothing() {
-    killAndJudge(12, Map.of());
+    killAndJudge(10, Map.of());
   }
 
   @Test
@@ -31,7 +31,7 @@ class KillLoopTest {
   @Test
   void killsLoseAndDoubleNothingOfTailsThatAreMostlyInTheLog() {
     killAndJudge(
-        4,
+        3,
         Map.of(
             "streamhouse.flush.interval.ms", "600000",
             "streamhouse.flush.bytes", "524288",
