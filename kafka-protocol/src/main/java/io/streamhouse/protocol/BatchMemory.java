@@ -25,7 +25,7 @@ public final class BatchMemory {
   private static final int MAX_ORDER = 9;
 
   /// One arena and no caches of threads: those who allocate are short-lived virtual threads, and
-  /// what they allocate takes a thousand times longer to read.
+  /// what they allocate takes far longer to read.
   private static final PooledByteBufAllocator POOL =
       new PooledByteBufAllocator(true, 0, 1, PAGE_BYTES, MAX_ORDER, 0, 0, false);
 
