@@ -4,10 +4,15 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// What Kafka keeps in `__consumer_offsets`: group state, and committed offsets by topic id.
 public interface GroupStore {
+
+  /// Which of these shards have groups, so that a new coordinator of many reads only those. A read,
+  /// not fenced, as [#load] is.
+  Set<Integer> inhabited(List<Lease<Integer>> shards);
 
   /// Every group of a shard and its offsets, by name, for its new coordinator. A read, so not
   /// fenced: its local deadline tells a coordinator whether to trust it.

@@ -1295,6 +1295,23 @@ public abstract class MetadataStoreContract {
   }
 
   @Test
+  void inhabitedShardsAreThoseWithGroups() {
+    var topic = topic("orders", 1);
+    var leases = store.leases().takeShards(agent(1).incarnation, List.of(3, 4, 5, 6));
+    var groups = store.groups();
+    assertThat(groups.inhabited(leases)).isEmpty();
+    assertThat(groups.inhabited(List.of())).isEmpty();
+    groups.save(leases.get(0), "stateful", bytes("s"));
+    groups.save(leases.get(0), "another", bytes("s"));
+    groups.commitOffsets(leases.get(1), "simple", Map.of(partition(topic, 0), offset(1, null)));
+    groups.save(leases.get(3), "gone", bytes("s"));
+    groups.deleteGroup(leases.get(3), "gone");
+    assertThat(groups.inhabited(leases))
+        .containsExactlyInAnyOrder(leases.get(0).key(), leases.get(1).key());
+    assertThat(groups.inhabited(leases.subList(1, 4))).containsExactly(leases.get(1).key());
+  }
+
+  @Test
   void anyTextNamesAGroup() {
     var topic = topic("orders", 1);
     var shard = store.leases().takeShards(agent(1).incarnation, List.of(0)).getFirst();

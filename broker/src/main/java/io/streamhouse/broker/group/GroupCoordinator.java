@@ -247,8 +247,10 @@ public final class GroupCoordinator implements AutoCloseable {
         () -> {
           var leases = metadata.leases().takeShards(incarnation, wanted);
           loop.execute(() -> taken(wanted, leases));
+          var inhabited = metadata.groups().inhabited(leases);
           for (var lease : leases) {
-            var stored = metadata.groups().load(lease);
+            List<StoredGroup> stored =
+                inhabited.contains(lease.key()) ? metadata.groups().load(lease) : List.of();
             loop.execute(() -> loaded(lease, stored));
           }
           loop.execute(() -> tookAll(null));

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import org.jooq.DSLContext;
@@ -34,6 +35,20 @@ final class DatabaseGroups implements GroupStore {
 
   DatabaseGroups(Transactions transactions) {
     this.transactions = transactions;
+  }
+
+  @Override
+  public Set<Integer> inhabited(List<Lease<Integer>> shards) {
+    if (shards.isEmpty()) {
+      return Set.of();
+    }
+    return transactions.read(
+        "inhabited",
+        tx ->
+            tx.selectDistinct(GROUPS.SHARD)
+                .from(GROUPS)
+                .where(GROUPS.SHARD.in(shards.stream().map(Lease::key).toList()))
+                .fetchSet(GROUPS.SHARD));
   }
 
   @Override

@@ -8,7 +8,9 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 final class MemoryGroups implements GroupStore {
 
@@ -18,6 +20,19 @@ final class MemoryGroups implements GroupStore {
 
   MemoryGroups(State state) {
     this.state = state;
+  }
+
+  @Override
+  public Set<Integer> inhabited(List<Lease<Integer>> shards) {
+    return state.transaction(
+        "inhabited",
+        () -> {
+          var asked = shards.stream().map(Lease::key).collect(Collectors.toSet());
+          return state.groups.values().stream()
+              .map(row -> row.shard)
+              .filter(asked::contains)
+              .collect(Collectors.toSet());
+        });
   }
 
   @Override

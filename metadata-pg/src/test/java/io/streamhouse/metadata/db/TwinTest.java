@@ -340,6 +340,7 @@ class TwinTest {
       default -> both(store -> store.groups().deleteGroup(shard, group));
     }
     both(store -> store.groups().load(shard));
+    both(store -> store.groups().inhabited(shards));
     if (random.nextInt(4) == 0) {
       tell(store -> store.leases().releaseShards(List.of(shard)));
     }
