@@ -145,6 +145,8 @@ jvm_options=(
   -XX:+ExitOnOutOfMemoryError
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
+  # Netty's events for Flight Recorder would load the recorder at the first buffer.
+  -Dio.netty.jfr.enabled=false
   -Dorg.jooq.no-logo=true
   -Dorg.jooq.no-tips=true
 )

@@ -443,7 +443,8 @@ public final class AgentConfigs {
               "67108864",
               1 << 20,
               1 << 30,
-              "Size of each file of the write-ahead log, allocated in advance and used again.")
+              "Size of each file of the write-ahead log, allocated in advance and used again; the"
+                  + " first after a start has at most 4 MiB.")
           .why("Two flushes' worth, so that files are let go about as often as objects are made.");
 
   static final Setting<Long> WAL_MAX_BYTES =

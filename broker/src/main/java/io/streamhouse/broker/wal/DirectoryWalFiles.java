@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// Files named `{sequence:020}.wal` in one directory; retired ones end in `.spare`.
+/// Files named `{sequence:020}.wal` in one directory; spare and retired ones end in `.spare`.
 ///
 /// Files are written with zeros when they are made: writing into allocated blocks keeps the sync of
 /// each group free of file-system metadata, the largest single effect measured on the produce path.
@@ -93,8 +93,21 @@ public final class DirectoryWalFiles implements WalFiles {
 
   @Override
   public WalFile create(long sequence, long bytes) throws IOException {
-    var channel =
-        FileChannel.open(path(sequence), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    return new ChannelFile(allocate(path(sequence), bytes), bytes);
+  }
+
+  @Override
+  public void spare(long sequence, long bytes) throws IOException {
+    try {
+      allocate(spare(sequence), bytes).close();
+    } catch (IOException failure) {
+      Files.deleteIfExists(spare(sequence));
+      throw failure;
+    }
+  }
+
+  private FileChannel allocate(Path path, long bytes) throws IOException {
+    var channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     try {
       var zeros = ByteBuffer.allocateDirect((int) Math.min(ZEROS_BYTES, bytes));
       long position = 0;
@@ -104,7 +117,7 @@ public final class DirectoryWalFiles implements WalFiles {
       }
       channel.force(true);
       syncDirectory();
-      return new ChannelFile(channel, bytes);
+      return channel;
     } catch (IOException failure) {
       channel.close();
       throw failure;

@@ -43,13 +43,16 @@ public interface WalFiles {
   /// Makes a preallocated file; its directory entry and size are durable when this returns.
   WalFile create(long sequence, long bytes) throws IOException;
 
+  /// Makes a preallocated file that is not in the log, to be recycled.
+  void spare(long sequence, long bytes) throws IOException;
+
   /// Takes a file out of the log, durably, but keeps it to be recycled.
   void retire(long sequence) throws IOException;
 
-  /// As [#create], out of a retired file.
+  /// As [#create], out of a spare or a retired file.
   WalFile recycle(long from, long to) throws IOException;
 
-  /// Deletes a retired file.
+  /// Deletes a spare or a retired file.
   void discard(long sequence) throws IOException;
 
   /// Opens an existing file to seal it.

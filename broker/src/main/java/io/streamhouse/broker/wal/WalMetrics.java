@@ -92,6 +92,11 @@ public final class WalMetrics {
     }
 
     @Override
+    public void spare(long sequence, long bytes) throws IOException {
+      files.spare(sequence, bytes);
+    }
+
+    @Override
     public void retire(long sequence) throws IOException {
       files.retire(sequence);
     }

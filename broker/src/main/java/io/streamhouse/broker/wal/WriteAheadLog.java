@@ -52,6 +52,10 @@ public final class WriteAheadLog implements AutoCloseable {
   /// Old files kept to be written again: overwriting beats growing by a factor of two.
   private static final int SPARE_FILES = 4;
 
+  /// Of the first file after a start. Zeros for a whole one would keep the disk busy while the
+  /// first clients wait for it.
+  private static final long FIRST_FILE_BYTES = 4 << 20;
+
   private final WalFiles files;
   private final UUID walId;
   private final WalOptions options;
@@ -403,8 +407,9 @@ public final class WriteAheadLog implements AutoCloseable {
       closeCurrent(current);
     }
     long sequence = nextSequence++;
-    long size =
-        Math.max(options.fileBytes(), WalFormat.HEADER_BYTES + bytes + WalFormat.SEAL_BYTES);
+    long usual =
+        position == 0 ? Math.min(options.fileBytes(), FIRST_FILE_BYTES) : options.fileBytes();
+    long size = Math.max(usual, WalFormat.HEADER_BYTES + bytes + WalFormat.SEAL_BYTES);
     WalFile file;
     if (size == options.fileBytes() && !spares.isEmpty()) {
       file = files.recycle(spares.removeFirst(), sequence);
@@ -526,6 +531,9 @@ public final class WriteAheadLog implements AutoCloseable {
         }
       }
       lookAtDisk();
+      if (!all) {
+        makeSpare();
+      }
     } finally {
       trimming.unlock();
     }
@@ -534,6 +542,36 @@ public final class WriteAheadLog implements AutoCloseable {
   /// Refuses appends when the disk has too little room, takes them again when it has.
   private void lookAtDisk() throws IOException {
     diskLow = files.usableBytes() < options.reserveBytes();
+  }
+
+  /// Makes the next file where nothing is there to recycle, so that no batch waits for its zeros.
+  private void makeSpare() throws IOException {
+    if (files.usableBytes() < options.reserveBytes() + options.fileBytes()) {
+      return;
+    }
+    long sequence;
+    driving.lock();
+    try {
+      if (current == null || !spares.isEmpty() || position < current.sizeInBytes() / 4) {
+        return;
+      }
+      sequence = nextSequence++;
+    } finally {
+      driving.unlock();
+    }
+    try {
+      files.spare(sequence, options.fileBytes());
+    } catch (IOException e) {
+      // The writer makes its file itself, then, and fails if that cannot be done either.
+      log.warn("no file could be made ahead of the write-ahead log", e);
+      return;
+    }
+    driving.lock();
+    try {
+      spares.addLast(sequence);
+    } finally {
+      driving.unlock();
+    }
   }
 
   /// Takes the files out of the log that nothing needs.

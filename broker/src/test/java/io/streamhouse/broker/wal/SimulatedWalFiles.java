@@ -144,6 +144,16 @@ public final class SimulatedWalFiles implements WalFiles {
   }
 
   @Override
+  public void spare(long sequence, long bytes) {
+    spares.put(sequence, new Content((int) bytes));
+  }
+
+  /// Sequences of the files kept to be recycled.
+  List<Long> spares() {
+    return List.copyOf(spares.keySet());
+  }
+
+  @Override
   public void retire(long sequence) {
     var happens = duringRetire;
     duringRetire = () -> {};

@@ -330,6 +330,66 @@ class WriteAheadLogTest {
   }
 
   @Test
+  void theNextFileIsMadeAheadOnceTheNewestFillsUp() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "v"));
+    wal.poll();
+    wal.trim((_, _) -> true, false);
+    assertThat(files.spares()).as("a quarter of the file is not full").isEmpty();
+    long offset = 1;
+    for (; offset < 15; offset++) {
+      wal.append(append(offset, "v".repeat(100)));
+      wal.poll();
+    }
+    assertThat(files.sequences()).hasSize(1);
+    wal.trim((_, _) -> true, false);
+    wal.trim((_, _) -> true, false);
+    assertThat(files.spares()).hasSize(1);
+    for (; files.sequences().size() == 1; offset++) {
+      wal.append(append(offset, "v"));
+      wal.poll();
+    }
+    assertThat(files.spares()).as("is the second file now").isEmpty();
+
+    var replayed = new ArrayList<WalEntry>();
+    open(files, Fsync.ALWAYS, replayed);
+    assertThat(replayed).hasSize((int) offset);
+  }
+
+  @Test
+  void noFileIsMadeAheadWhereTheDiskHasNoRoomForOne() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "v".repeat(2000)));
+    wal.poll();
+    files.usableBytes((1 << 12) - 1);
+    wal.trim((_, _) -> true, false);
+    assertThat(files.spares()).isEmpty();
+    files.usableBytes(1 << 12);
+    wal.trim((_, _) -> true, false);
+    assertThat(files.spares()).hasSize(1);
+  }
+
+  @Test
+  void theFirstFileAfterAStartIsSmall(@TempDir Path directory) throws IOException {
+    var options = new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 6 << 20, 64 << 20, 0);
+    var disk = new DirectoryWalFiles(directory);
+    try (var wal = WriteAheadLog.open(disk, WAL_ID, options, time, (_, _) -> {})) {
+      long offset = 0;
+      for (; offset < 5; offset++) {
+        wal.append(append(offset, "v".repeat(1 << 20)));
+        wal.poll();
+      }
+      wal.trim((_, _) -> true, false);
+      assertThat(disk.sequences()).hasSize(2);
+      assertThat(directory.resolve("%020d.wal".formatted(1))).hasSize(4 << 20);
+      assertThat(directory.resolve("%020d.wal".formatted(2))).hasSize(6 << 20);
+      assertThat(directory.resolve("%020d.spare".formatted(3))).hasSize(6 << 20);
+      wal.trim((_, _) -> true, true);
+      assertThat(directory.resolve("%020d.spare".formatted(3))).doesNotExist();
+    }
+  }
+
+  @Test
   void batchesAreReadBackFromWhereTheyWereWritten() throws IOException {
     var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
     for (int i = 0; i < 40; i++) {
