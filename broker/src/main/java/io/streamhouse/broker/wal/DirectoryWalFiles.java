@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 public final class DirectoryWalFiles implements WalFiles {
 
   private static final Pattern NAME = Pattern.compile("(\\d{20})\\.wal");
-  private static final int ZEROS_BYTES = 1 << 20;
+  private static final int ZEROS_BYTES = 4 << 20;
 
   private final Path directory;
 
@@ -114,8 +114,9 @@ public final class DirectoryWalFiles implements WalFiles {
       while (position < bytes) {
         zeros.clear().limit((int) Math.min(zeros.capacity(), bytes - position));
         position += channel.write(zeros, position);
+        // In pieces: whoever syncs another file meanwhile waits for one of them, not for all.
+        channel.force(true);
       }
-      channel.force(true);
       syncDirectory();
       return channel;
     } catch (IOException failure) {
