@@ -18,7 +18,7 @@ import java.util.zip.CRC32C;
 final class TrainingClient {
 
   private static final String TOPIC = "training";
-  private static final int ROUNDS = 20;
+  private static final int ROUNDS = 300;
   private static final int ATTEMPTS = 100;
   private static final int PATIENCE_MILLIS = 10_000;
 
@@ -31,7 +31,8 @@ final class TrainingClient {
     this.in = new DataInputStream(socket.getInputStream());
   }
 
-  /// Creates a topic at `address` (`host:port`), produces to it and reads it back, a few times.
+  /// Creates a topic at `address` (`host:port`), produces to it and reads it back, a few hundred
+  /// times.
   static void use(String address) throws IOException {
     int colon = address.lastIndexOf(':');
     String host = address.substring(0, colon);

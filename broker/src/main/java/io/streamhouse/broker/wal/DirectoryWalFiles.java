@@ -108,8 +108,9 @@ public final class DirectoryWalFiles implements WalFiles {
 
   private FileChannel allocate(Path path, long bytes) throws IOException {
     var channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    try {
-      var zeros = ByteBuffer.allocateDirect((int) Math.min(ZEROS_BYTES, bytes));
+    // Freed at once, which a direct buffer is not before the collector comes along.
+    try (var arena = Arena.ofConfined()) {
+      var zeros = arena.allocate(Math.min(ZEROS_BYTES, bytes)).asByteBuffer();
       long position = 0;
       while (position < bytes) {
         zeros.clear().limit((int) Math.min(zeros.capacity(), bytes - position));
