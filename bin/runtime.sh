@@ -145,6 +145,9 @@ jvm_options=(
   -XX:+ExitOnOutOfMemoryError
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
+  # One method of the JDK, for which C2 takes 20 MB at the first flush and keeps them.
+  -XX:CompileCommand=quiet
+  -XX:CompileCommand=MemLimit,jdk.internal.classfile.impl.StackMapGenerator::processBlock,6M~stop
   # Netty's events for Flight Recorder would load the recorder at the first buffer.
   -Dio.netty.jfr.enabled=false
   -Dorg.jooq.no-logo=true
