@@ -280,12 +280,7 @@ public final class Main {
                   "--port",
                   "0",
                   "-o",
-                  "streamhouse.http.listener=127.0.0.1:0",
-                  // So that a flush and a sweep are among what is learned.
-                  "-o",
-                  "streamhouse.flush.interval.ms=50",
-                  "-o",
-                  "streamhouse.sweep.grace.ms=1000"));
+                  "streamhouse.http.listener=127.0.0.1:0"));
       if (config == null) {
         return MISUSED;
       }
