@@ -349,10 +349,16 @@ public final class Agent implements AutoCloseable {
     var logs =
         new StoredLogs(
             leadership, catalog::image, metadata.manifest(), segments, blocking, searching);
+    var features = Features.NONE;
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(
         AdminApis.handlers(
-            catalog, timers, config, (LoggerContext) LoggerFactory.getILoggerFactory()));
+            catalog,
+            timers,
+            time,
+            config,
+            (LoggerContext) LoggerFactory.getILoggerFactory(),
+            features));
     handlers.addAll(
         DataApis.handlers(
             catalog,
@@ -393,7 +399,7 @@ public final class Agent implements AutoCloseable {
     if (config.http().listener().isPresent()) {
       started("http", http(config.http(), config.http().listener().get(), pages));
     }
-    server.serve(RequestMetrics.around(handlers, meters, time), Features.NONE);
+    server.serve(RequestMetrics.around(handlers, meters, time), features);
     waitsFor = null;
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.

@@ -4,10 +4,13 @@ import ch.qos.logback.classic.LoggerContext;
 import io.streamhouse.broker.catalog.Catalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.SerialLoop;
+import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.Features;
 import java.util.List;
 
-/// The APIs that read and change the catalogue: metadata, topics, partitions, configs.
+/// The APIs that read and change the catalogue (metadata, topics, partitions, configs), and those
+/// that ask for what Kafka's controllers do and leases do here.
 public final class AdminApis {
 
   private AdminApis() {}
@@ -17,8 +20,14 @@ public final class AdminApis {
   /// @param timers ends requests whose time is over; a task on it answers requests, so it must not
   ///   be a loop that is busy for long
   /// @param logging whose loggers clients may read and set
+  /// @param features as ApiVersions reports them
   public static List<ApiHandler<?>> handlers(
-      Catalog catalog, SerialLoop timers, AgentConfig config, LoggerContext logging) {
+      Catalog catalog,
+      SerialLoop timers,
+      TimeSource time,
+      AgentConfig config,
+      LoggerContext logging,
+      Features features) {
     int nodeId = config.nodeId();
     var topics = TopicRules.of(config);
     var configs = new ConfigRules(config);
@@ -33,6 +42,12 @@ public final class AdminApis {
         new CreatePartitionsHandler(catalog, timers),
         new DescribeConfigsHandler(catalog, configs, loggers, nodeId),
         new IncrementalAlterConfigsHandler(catalog, timers, edits),
-        new AlterConfigsHandler(catalog, timers, edits));
+        new AlterConfigsHandler(catalog, timers, edits),
+        new ListConfigResourcesHandler(catalog),
+        new ElectLeadersHandler(catalog),
+        new AlterPartitionReassignmentsHandler(catalog),
+        new ListPartitionReassignmentsHandler(),
+        new DescribeQuorumHandler(catalog, time),
+        new UpdateFeaturesHandler(features, nodeId));
   }
 }

@@ -9,16 +9,23 @@ import java.util.Map;
 import java.util.Objects;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.AlterConfigsRequestData;
+import org.apache.kafka.common.message.AlterPartitionReassignmentsRequestData;
+import org.apache.kafka.common.message.AlterPartitionReassignmentsRequestData.ReassignableTopic;
 import org.apache.kafka.common.message.CreatePartitionsRequestData;
 import org.apache.kafka.common.message.CreateTopicsRequestData;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopic;
 import org.apache.kafka.common.message.DeleteTopicsRequestData;
 import org.apache.kafka.common.message.DescribeClusterRequestData;
 import org.apache.kafka.common.message.DescribeConfigsRequestData;
+import org.apache.kafka.common.message.DescribeQuorumRequestData;
 import org.apache.kafka.common.message.DescribeTopicPartitionsRequestData;
+import org.apache.kafka.common.message.ElectLeadersRequestData;
 import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData;
 import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData.AlterConfigsResource;
+import org.apache.kafka.common.message.ListConfigResourcesRequestData;
+import org.apache.kafka.common.message.ListPartitionReassignmentsRequestData;
 import org.apache.kafka.common.message.MetadataRequestData;
+import org.apache.kafka.common.message.UpdateFeaturesRequestData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.jspecify.annotations.Nullable;
@@ -758,7 +765,141 @@ final class AdminCases {
             new DeleteTopicsRequestData.DeleteTopicState().setName("x").setTopicId(new Uuid(5, 6)));
     c.add(new Case("delete both", ApiKeys.DELETE_TOPICS, 6, both));
     c.add(new Case("delete timeout 0", ApiKeys.DELETE_TOPICS, 6, del("big").setTimeoutMs(0)));
+    placement(c);
+    cluster(c);
     return c;
+  }
+
+  /// Elections and reassignments, of `a.b` and of what does not exist.
+  private static void placement(List<Case> c) {
+    for (int version : new int[] {0, 1, 2}) {
+      c.add(
+          new Case(
+              "elect v" + version,
+              ApiKeys.ELECT_LEADERS,
+              version,
+              elect(0, elected("a.b", 0, 1, 99, -1), elected("nosuch", 0))));
+    }
+    c.add(new Case("elect all", ApiKeys.ELECT_LEADERS, 2, elect(0).setTopicPartitions(null)));
+    c.add(new Case("elect none", ApiKeys.ELECT_LEADERS, 2, elect(0)));
+    c.add(new Case("elect twice", ApiKeys.ELECT_LEADERS, 2, elect(0, elected("a.b", 0, 0))));
+    c.add(new Case("elect bad name", ApiKeys.ELECT_LEADERS, 2, elect(0, elected("bad name", 0))));
+    c.add(
+        new Case(
+            "elect unclean",
+            ApiKeys.ELECT_LEADERS,
+            2,
+            elect(1, elected("a.b", 0), elected("nosuch", 0))));
+    c.add(
+        new Case("elect unclean all", ApiKeys.ELECT_LEADERS, 1, elect(1).setTopicPartitions(null)));
+    c.add(new Case("elect type 7", ApiKeys.ELECT_LEADERS, 2, elect(7, elected("a.b", 0))));
+    c.add(
+        new Case("elect all type 7", ApiKeys.ELECT_LEADERS, 2, elect(7).setTopicPartitions(null)));
+    for (int version : new int[] {0, 1}) {
+      c.add(
+          new Case(
+              "reassign v" + version,
+              ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+              version,
+              reassign(
+                  planned("a.b", 0, null),
+                  planned("a.b", 1, List.of(1)),
+                  planned("a.b", 2, List.of(9)),
+                  planned("a.b", 99, List.of(1)),
+                  planned("a.b", -1, null),
+                  planned("nosuch", 0, List.of(1)),
+                  planned("nosuch", 1, null))));
+    }
+    c.add(
+        new Case(
+            "reassign wrong",
+            ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+            1,
+            reassign(
+                planned("a.b", 0, List.of()),
+                planned("a.b", 1, List.of(1, 1)),
+                planned("a.b", 2, List.of(1, 9)),
+                planned("a.b", 3, List.of(-1)))));
+    c.add(
+        new Case(
+            "reassign twice",
+            ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+            1,
+            reassign(planned("a.b", 0, List.of(1)), planned("a.b", 0, List.of(9)))));
+    c.add(
+        new Case(
+            "reassign same size",
+            ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+            1,
+            reassign(planned("a.b", 0, List.of(1)), planned("a.b", 1, List.of(1, 9)))
+                .setAllowReplicationFactorChange(false)));
+    c.add(new Case("reassign none", ApiKeys.ALTER_PARTITION_REASSIGNMENTS, 1, reassign()));
+    c.add(
+        new Case(
+            "reassigning all",
+            ApiKeys.LIST_PARTITION_REASSIGNMENTS,
+            0,
+            new ListPartitionReassignmentsRequestData().setTopics(null)));
+    c.add(
+        new Case(
+            "reassigning some",
+            ApiKeys.LIST_PARTITION_REASSIGNMENTS,
+            0,
+            new ListPartitionReassignmentsRequestData()
+                .setTopics(
+                    List.of(
+                        new ListPartitionReassignmentsRequestData.ListPartitionReassignmentsTopics()
+                            .setName("a.b")
+                            .setPartitionIndexes(List.of(0, 99)),
+                        new ListPartitionReassignmentsRequestData.ListPartitionReassignmentsTopics()
+                            .setName("nosuch")
+                            .setPartitionIndexes(List.of(0))))));
+  }
+
+  /// What has configs, the quorum and the features.
+  private static void cluster(List<Case> c) {
+    c.add(new Case("resources v0", ApiKeys.LIST_CONFIG_RESOURCES, 0, resources()));
+    c.add(new Case("resources topics", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources(2)));
+    c.add(new Case("resources all", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources()));
+    c.add(new Case("resources agents", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources(4, 8, 4)));
+    c.add(new Case("resources others", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources(16, 32)));
+    c.add(new Case("resources unknown", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources(2, 3)));
+    c.add(new Case("resources unknown 0", ApiKeys.LIST_CONFIG_RESOURCES, 1, resources(0)));
+    for (int version : new int[] {0, 1, 2}) {
+      c.add(
+          new Case(
+              "quorum v" + version,
+              ApiKeys.DESCRIBE_QUORUM,
+              version,
+              quorum("__cluster_metadata", 0)));
+    }
+    c.add(new Case("quorum two", ApiKeys.DESCRIBE_QUORUM, 2, quorum("__cluster_metadata", 0, 1)));
+    c.add(
+        new Case(
+            "quorum of partition 1", ApiKeys.DESCRIBE_QUORUM, 1, quorum("__cluster_metadata", 1)));
+    c.add(new Case("quorum of none", ApiKeys.DESCRIBE_QUORUM, 2, quorum("__cluster_metadata")));
+    c.add(new Case("quorum of a topic", ApiKeys.DESCRIBE_QUORUM, 2, quorum("a.b", 0)));
+    c.add(new Case("quorum nothing", ApiKeys.DESCRIBE_QUORUM, 2, new DescribeQuorumRequestData()));
+    for (int version : new int[] {0, 1, 2}) {
+      c.add(
+          new Case(
+              "feature unknown v" + version,
+              ApiKeys.UPDATE_FEATURES,
+              version,
+              feature("foo", 1, 1)));
+    }
+    c.add(new Case("feature none", ApiKeys.UPDATE_FEATURES, 2, new UpdateFeaturesRequestData()));
+    c.add(
+        new Case(
+            "feature unknown validate",
+            ApiKeys.UPDATE_FEATURES,
+            1,
+            feature("foo", 1, 1).setValidateOnly(true)));
+    c.add(new Case("feature 0", ApiKeys.UPDATE_FEATURES, 2, feature("foo", 0, 2)));
+    c.add(new Case("feature -1", ApiKeys.UPDATE_FEATURES, 2, feature("foo", -1, 1)));
+    c.add(new Case("feature type 0", ApiKeys.UPDATE_FEATURES, 2, feature("foo", 1, 0)));
+    c.add(new Case("feature -1 type 9", ApiKeys.UPDATE_FEATURES, 1, feature("foo", -1, 9)));
+    c.add(new Case("feature without name", ApiKeys.UPDATE_FEATURES, 2, feature("", 1, 1)));
   }
 
   /// What Apache Kafka answered, by case.
@@ -959,6 +1100,68 @@ final class AdminCases {
                   ? new DeleteTopicsRequestData.DeleteTopicState().setTopicId(id)
                   : new DeleteTopicsRequestData.DeleteTopicState().setName((String) one));
     }
+    return request;
+  }
+
+  static ElectLeadersRequestData elect(
+      int type, ElectLeadersRequestData.TopicPartitions... topics) {
+    var request = new ElectLeadersRequestData().setElectionType((byte) type).setTimeoutMs(10_000);
+    for (var topic : topics) {
+      request.topicPartitions().add(topic);
+    }
+    return request;
+  }
+
+  static ElectLeadersRequestData.TopicPartitions elected(String topic, Integer... partitions) {
+    return new ElectLeadersRequestData.TopicPartitions()
+        .setTopic(topic)
+        .setPartitions(List.of(partitions));
+  }
+
+  static AlterPartitionReassignmentsRequestData reassign(ReassignableTopic... topics) {
+    return new AlterPartitionReassignmentsRequestData()
+        .setTimeoutMs(10_000)
+        .setTopics(List.of(topics));
+  }
+
+  static ReassignableTopic planned(String topic, int partition, @Nullable List<Integer> replicas) {
+    return new ReassignableTopic()
+        .setName(topic)
+        .setPartitions(
+            List.of(
+                new AlterPartitionReassignmentsRequestData.ReassignablePartition()
+                    .setPartitionIndex(partition)
+                    .setReplicas(replicas)));
+  }
+
+  static ListConfigResourcesRequestData resources(int... types) {
+    var request = new ListConfigResourcesRequestData();
+    for (int type : types) {
+      request.resourceTypes().add((byte) type);
+    }
+    return request;
+  }
+
+  static DescribeQuorumRequestData quorum(String topic, int... partitions) {
+    var named = new DescribeQuorumRequestData.TopicData().setTopicName(topic);
+    for (int partition : partitions) {
+      named
+          .partitions()
+          .add(new DescribeQuorumRequestData.PartitionData().setPartitionIndex(partition));
+    }
+    return new DescribeQuorumRequestData().setTopics(List.of(named));
+  }
+
+  /// @param type 1 upgrade, 2 safe downgrade, 3 unsafe downgrade
+  static UpdateFeaturesRequestData feature(String name, int version, int type) {
+    var request = new UpdateFeaturesRequestData().setTimeoutMs(10_000);
+    request
+        .featureUpdates()
+        .add(
+            new UpdateFeaturesRequestData.FeatureUpdateKey()
+                .setFeature(name)
+                .setMaxVersionLevel((short) version)
+                .setUpgradeType((byte) type));
     return request;
   }
 }

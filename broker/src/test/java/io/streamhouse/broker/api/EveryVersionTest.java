@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.EnumSet;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.message.DescribeTopicPartitionsRequestData;
+import org.apache.kafka.common.message.ElectLeadersRequestData;
 import org.apache.kafka.common.message.MetadataRequestData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
@@ -35,7 +36,13 @@ final class EveryVersionTest {
                 ApiKeys.CREATE_PARTITIONS,
                 ApiKeys.DESCRIBE_CONFIGS,
                 ApiKeys.INCREMENTAL_ALTER_CONFIGS,
-                ApiKeys.ALTER_CONFIGS));
+                ApiKeys.ALTER_CONFIGS,
+                ApiKeys.LIST_CONFIG_RESOURCES,
+                ApiKeys.ELECT_LEADERS,
+                ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+                ApiKeys.LIST_PARTITION_REASSIGNMENTS,
+                ApiKeys.DESCRIBE_QUORUM,
+                ApiKeys.UPDATE_FEATURES));
   }
 
   @Test
@@ -89,6 +96,8 @@ final class EveryVersionTest {
     return switch (one.request()) {
       case MetadataRequestData metadata -> metadata.topics() == null || metadata.topics().isEmpty();
       case DescribeTopicPartitionsRequestData described -> described.topics().isEmpty();
+      case ElectLeadersRequestData elected ->
+          elected.topicPartitions() == null || elected.topicPartitions().isEmpty();
       default -> false;
     };
   }

@@ -7,6 +7,7 @@ import io.streamhouse.broker.config.AgentConfig.Reading;
 import io.streamhouse.broker.runtime.SimulatedLoop;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.protocol.ApiHandler;
+import io.streamhouse.protocol.Features;
 import io.streamhouse.protocol.Reply;
 import io.streamhouse.protocol.Request;
 import java.time.Duration;
@@ -23,6 +24,13 @@ import org.apache.kafka.common.protocol.Errors;
 /// The admin handlers of one agent, node 1, over a catalogue in memory. Requests and answers go
 /// through bytes, as between processes.
 final class FakeAgent implements AdminCall {
+
+  /// One feature, whose version 1 of 0 to 1 is in force.
+  static final Features FEATURES =
+      new Features(
+          Map.of("some.version", new Features.Range((short) 0, (short) 1)),
+          Map.of("some.version", (short) 1),
+          1);
 
   final FakeCatalog catalog = new FakeCatalog();
   final LoggerContext logging = new LoggerContext();
@@ -49,7 +57,7 @@ final class FakeAgent implements AdminCall {
           case Reading.Valid(var valid) -> valid;
           case Reading.Invalid(var errors) -> throw new AssertionError(errors);
         };
-    for (var handler : AdminApis.handlers(catalog, timers, config, logging)) {
+    for (var handler : AdminApis.handlers(catalog, timers, time, config, logging, FEATURES)) {
       handlers.put(handler.api(), handler);
     }
   }

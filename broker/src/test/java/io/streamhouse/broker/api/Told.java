@@ -5,14 +5,22 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.AlterConfigsResponseData;
+import org.apache.kafka.common.message.AlterPartitionReassignmentsResponseData;
 import org.apache.kafka.common.message.CreatePartitionsResponseData;
 import org.apache.kafka.common.message.CreateTopicsResponseData;
 import org.apache.kafka.common.message.DeleteTopicsResponseData;
 import org.apache.kafka.common.message.DescribeClusterResponseData;
 import org.apache.kafka.common.message.DescribeConfigsResponseData;
+import org.apache.kafka.common.message.DescribeQuorumResponseData;
+import org.apache.kafka.common.message.DescribeQuorumResponseData.PartitionData;
+import org.apache.kafka.common.message.DescribeQuorumResponseData.ReplicaState;
 import org.apache.kafka.common.message.DescribeTopicPartitionsResponseData;
+import org.apache.kafka.common.message.ElectLeadersResponseData;
 import org.apache.kafka.common.message.IncrementalAlterConfigsResponseData;
+import org.apache.kafka.common.message.ListConfigResourcesResponseData;
+import org.apache.kafka.common.message.ListPartitionReassignmentsResponseData;
 import org.apache.kafka.common.message.MetadataResponseData;
+import org.apache.kafka.common.message.UpdateFeaturesResponseData;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
@@ -76,6 +84,25 @@ final class Told {
                       resource.resourceType(),
                       resource.resourceName(),
                       error(resource.errorCode(), resource.errorMessage())));
+        }
+      }
+      case ElectLeadersResponseData elected -> elected(elected, lines);
+      case AlterPartitionReassignmentsResponseData reassigned -> reassigned(reassigned, lines);
+      case ListPartitionReassignmentsResponseData reassigning -> {
+        lines.add("= " + error(reassigning.errorCode(), reassigning.errorMessage()));
+        reassigning.topics().forEach(topic -> lines.add(topic.name() + ": reassigned"));
+      }
+      case ListConfigResourcesResponseData resources -> {
+        lines.add("= " + error(resources.errorCode(), null));
+        for (var resource : resources.configResources()) {
+          lines.add("%d '%s'".formatted(resource.resourceType(), resource.resourceName()));
+        }
+      }
+      case DescribeQuorumResponseData quorum -> quorum(quorum, lines);
+      case UpdateFeaturesResponseData updated -> {
+        lines.add("= " + error(updated.errorCode(), updated.errorMessage()));
+        for (var feature : updated.results()) {
+          lines.add(feature.feature() + ": " + error(feature.errorCode(), null));
         }
       }
       default -> throw new AssertionError(answer.getClass());
@@ -157,6 +184,64 @@ final class Told {
                 cluster.clusterAuthorizedOperations(),
                 cluster.endpointType(),
                 error(cluster.errorCode(), cluster.errorMessage())));
+  }
+
+  private static void elected(ElectLeadersResponseData elected, List<String> lines) {
+    lines.add("= " + error(elected.errorCode(), null));
+    for (var topic : elected.replicaElectionResults()) {
+      lines.add(topic.topic() + ": " + topic.partitionResult().size() + " partitions");
+      for (var partition : topic.partitionResult()) {
+        lines.add(
+            "%s-%d: %s"
+                .formatted(
+                    topic.topic(),
+                    partition.partitionId(),
+                    error(partition.errorCode(), partition.errorMessage())));
+      }
+    }
+  }
+
+  private static void reassigned(
+      AlterPartitionReassignmentsResponseData reassigned, List<String> lines) {
+    lines.add("= " + error(reassigned.errorCode(), reassigned.errorMessage()));
+    for (var topic : reassigned.responses()) {
+      for (var partition : topic.partitions()) {
+        lines.add(
+            "%s-%d: %s"
+                .formatted(
+                    topic.name(),
+                    partition.partitionIndex(),
+                    error(partition.errorCode(), partition.errorMessage())));
+      }
+    }
+  }
+
+  private static void quorum(DescribeQuorumResponseData quorum, List<String> lines) {
+    lines.add(
+        "= nodes %s, %s"
+            .formatted(
+                quorum.nodes().stream().map(n -> n.nodeId()).toList(),
+                error(quorum.errorCode(), quorum.errorMessage())));
+    for (var topic : quorum.topics()) {
+      lines.add(topic.topicName() + ": " + topic.partitions().size() + " partitions");
+      for (var partition : topic.partitions()) {
+        lines.add(
+            "%s-%d: %s, leader %d, voters %s, observers %s"
+                .formatted(
+                    topic.topicName(),
+                    partition.partitionIndex(),
+                    error(partition.errorCode(), partition.errorMessage()),
+                    partition.leaderId(),
+                    partition.currentVoters().stream().map(v -> voter(partition, v)).toList(),
+                    partition.observers().size()));
+      }
+    }
+  }
+
+  private static String voter(PartitionData partition, ReplicaState voter) {
+    return voter.replicaId()
+        + (voter.logEndOffset() < partition.highWatermark() ? " behind" : "")
+        + (voter.lastCaughtUpTimestamp() > 0 ? " heard of" : "");
   }
 
   private static void configs(DescribeConfigsResponseData configs, List<String> lines) {
