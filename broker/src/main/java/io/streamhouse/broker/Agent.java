@@ -39,6 +39,7 @@ import io.streamhouse.broker.partition.Retention;
 import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.RetentionMetrics;
 import io.streamhouse.broker.partition.TailBudget;
+import io.streamhouse.broker.read.StoredLogDirectory;
 import io.streamhouse.broker.read.StoredLogs;
 import io.streamhouse.broker.runtime.Health;
 import io.streamhouse.broker.runtime.ThreadLoop;
@@ -363,6 +364,8 @@ public final class Agent implements AutoCloseable {
         DataApis.handlers(
             catalog,
             logs,
+            new StoredLogDirectory(
+                storage.dataDir(), leadership::all, metadata.manifest(), incarnation, blocking),
             timers,
             time,
             random,

@@ -2,8 +2,10 @@ package io.streamhouse.metadata;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /// Which objects exist and which ranges of which partitions they hold.
 public interface SegmentManifest {
@@ -77,6 +79,12 @@ public interface SegmentManifest {
 
   /// How many bytes the committed segments take that end after `fromOffset`.
   long storedBytes(PartitionId partition, long fromOffset);
+
+  /// How many bytes the committed segments take of every partition that a session holds; partitions
+  /// without any are not in it.
+  ///
+  /// @param topics of which topics; null for all
+  Map<PartitionId, Long> storedBytes(UUID incarnation, @Nullable Collection<UUID> topics);
 
   /// @param object key in the object store
   record Segment(

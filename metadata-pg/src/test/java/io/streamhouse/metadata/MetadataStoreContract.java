@@ -27,6 +27,7 @@ import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -39,6 +40,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -765,6 +767,38 @@ public abstract class MetadataStoreContract {
     assertThat(store.manifest().storedBytes(id, 10)).isEqualTo(30);
     assertThat(store.manifest().storedBytes(id, 31)).isEqualTo(0);
     assertThat(take(agent, id).committedEnd()).isEqualTo(31);
+  }
+
+  @Test
+  void storedBytesOfASessionAreThoseOfThePartitionsItHolds() {
+    var orders = topic("orders", 2);
+    var payments = topic("payments", 1);
+    var agent = agent(1);
+    var other = agent(2);
+    var lease = take(agent, partition(orders, 0)).lease();
+    var empty = take(agent, partition(orders, 1)).lease();
+    var paid = take(other, partition(payments, 0)).lease();
+    assertThat(bytesOf(agent, null)).isEmpty();
+    commit(id(), segment(lease, 0, 10), segment(paid, 0, 10));
+    commit(id(), segment(lease, 10, 20));
+    assertThat(bytesOf(agent, null)).isEqualTo(Map.of(lease.key(), 20L));
+    assertThat(bytesOf(other, null)).isEqualTo(Map.of(paid.key(), 10L));
+    assertThat(bytesOf(agent, List.of())).isEmpty();
+    assertThat(bytesOf(agent, List.of(payments.id()))).isEmpty();
+    assertThat(bytesOf(agent, List.of(payments.id(), orders.id())))
+        .isEqualTo(Map.of(lease.key(), 20L));
+    var many = new ArrayList<>(Stream.generate(this::id).limit(2000).toList());
+    assertThat(bytesOf(agent, many)).isEmpty();
+    many.add(orders.id());
+    assertThat(bytesOf(agent, many)).isEqualTo(Map.of(lease.key(), 20L));
+
+    store.manifest().raiseLogStart(lease, 10);
+    commit(id(), segment(empty, 0, 10));
+    assertThat(bytesOf(agent, null)).isEqualTo(Map.of(lease.key(), 10L, empty.key(), 10L));
+  }
+
+  private Map<PartitionId, Long> bytesOf(Agent agent, @Nullable Collection<UUID> topics) {
+    return store.manifest().storedBytes(agent.incarnation, topics);
   }
 
   private static Segment stored(PartitionId id, long base, long end, UUID object) {

@@ -2,6 +2,7 @@ package io.streamhouse.broker.partition;
 
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.protocol.RecordBatches;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /// The write side of a log as Produce sees it.
@@ -37,6 +38,19 @@ public interface Appends {
   ///
   /// @param offset -1 means the high watermark
   CompletableFuture<TruncateResult> deleteRecordsBefore(long offset);
+
+  /// The idempotent producers that wrote here and are not expired (DescribeProducers).
+  CompletableFuture<ProducersResult> activeProducers();
+
+  sealed interface ProducersResult {
+    record Known(List<ProducerEntry> producers) implements ProducersResult {
+      public Known {
+        producers = List.copyOf(producers);
+      }
+    }
+
+    record Refused(Failure failure) implements ProducersResult {}
+  }
 
   sealed interface TruncateResult {
     record Truncated(long logStartOffset) implements TruncateResult {}

@@ -112,6 +112,9 @@ public final class Partition implements Appends, WalAppend.Owner {
   private final List<Advance> advances = new ArrayList<>();
   private final List<Truncation> truncations = new ArrayList<>();
 
+  /// Who asked for `producers` before they were read back.
+  private final List<CompletableFuture<ProducersResult>> askedForProducers = new ArrayList<>();
+
   /// An append that is answered once the high watermark reaches `endOffset`.
   private record Unacknowledged(
       long endOffset, AppendResult result, CompletableFuture<AppendResult> future) {}
@@ -769,6 +772,46 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
+  @Override
+  public CompletableFuture<ProducersResult> activeProducers() {
+    var future = new CompletableFuture<ProducersResult>();
+    boolean load;
+    lock.lock();
+    try {
+      var unable = closed != null ? closed : ownership.holds() ? null : notLeader();
+      if (unable != null) {
+        return CompletableFuture.completedFuture(new ProducersResult.Refused(unable));
+      }
+      if (producers != null) {
+        return CompletableFuture.completedFuture(new ProducersResult.Known(producers.all()));
+      }
+      askedForProducers.add(future);
+      load = !loadingProducers;
+      loadingProducers = true;
+    } finally {
+      lock.unlock();
+    }
+    if (load) {
+      loadProducers();
+    }
+    return future;
+  }
+
+  private void tellProducers(ProducersResult result, Settled settled) {
+    askedForProducers.forEach(asked -> settled.complete(asked, result));
+    askedForProducers.clear();
+  }
+
+  /// Bytes of the batches that no committed segment holds yet.
+  public long unflushedBytes() {
+    lock.lock();
+    try {
+      return tail.sizeFrom(committedEnd);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Makes a slice of the oldest part of the tail that may be and is in none yet: up to `maxBytes`
   /// and what a segment may hold, of one leader epoch. Null when there is none. The caller releases
   /// it, and commits slices in the order they were made.
@@ -1004,6 +1047,7 @@ public final class Partition implements Appends, WalAppend.Owner {
         settled.complete(truncation.future, new TruncateResult.Refused(why));
       }
       truncations.clear();
+      tellProducers(new ProducersResult.Refused(why), settled);
       fireAdvances(settled);
       budget.release(tail.dropBelow(Long.MAX_VALUE) - recentBytes);
       budget.forget(recentBytes);
@@ -1043,8 +1087,13 @@ public final class Partition implements Appends, WalAppend.Owner {
                   applyTail(committed, slicedEnd);
                   slicedProducers = committed;
                   producers = current;
+                  tellProducers(new ProducersResult.Known(current.all()), settled);
                 } else {
                   refuseIngress(thrown, settled);
+                  tellProducers(
+                      new ProducersResult.Refused(
+                          new Failure.Storage("producer state cannot be read: " + thrown)),
+                      settled);
                 }
                 committedWhileLoading.clear();
               } finally {

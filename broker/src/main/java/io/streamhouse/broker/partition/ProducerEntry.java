@@ -68,7 +68,7 @@ public record ProducerEntry(
         -1);
   }
 
-  WrittenBatch latest() {
+  public WrittenBatch latest() {
     return batches.getLast();
   }
 

@@ -190,6 +190,15 @@ final class Tail {
     return sum;
   }
 
+  /// Bytes of the batches that begin at or beyond `offset`, wherever they are.
+  long sizeFrom(long offset) {
+    long sum = 0;
+    for (int i = indexOf(offset); i < size; i++) {
+      sum += get(i).header().sizeInBytes();
+    }
+    return sum;
+  }
+
   /// Releases every batch that ends at or below `offset`.
   ///
   /// @return bytes released

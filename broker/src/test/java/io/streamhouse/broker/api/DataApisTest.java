@@ -7,6 +7,7 @@ import io.streamhouse.broker.catalog.FakeCatalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.read.FakeLogDirectory;
 import io.streamhouse.broker.read.MemoryLog;
 import io.streamhouse.broker.read.MemoryLogs;
 import io.streamhouse.broker.runtime.Failure;
@@ -75,6 +76,7 @@ final class DataApisTest {
       DataApis.handlers(
           catalog,
           logs,
+          new FakeLogDirectory(),
           loop,
           time,
           new Random(1),
@@ -531,6 +533,9 @@ final class DataApisTest {
               case LIST_OFFSETS -> list(-1);
               case OFFSET_FOR_LEADER_EPOCH -> epochs(5, 5);
               case DELETE_RECORDS -> delete("t", 0);
+              case DESCRIBE_PRODUCERS -> LogHandlersTest.producers("t", 0);
+              case DESCRIBE_LOG_DIRS -> LogHandlersTest.directories("t", 0);
+              case ALTER_REPLICA_LOG_DIRS -> LogHandlersTest.move("/elsewhere", "t", 0);
               case INIT_PRODUCER_ID -> new InitProducerIdRequestData().setTransactionalId(null);
               default -> throw new AssertionError(handler.api());
             };

@@ -6,6 +6,7 @@ import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.Appends.AppendResult.Appended;
 import io.streamhouse.broker.partition.Appends.AppendResult.Refused;
+import io.streamhouse.broker.partition.Appends.ProducersResult;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.wal.SimulatedWalFiles;
@@ -663,5 +664,64 @@ class PartitionTest {
         .isEqualTo(new Appends.TruncateResult.Truncated(2));
     assertThat(partition.deleteRecordsBefore(9).join())
         .isEqualTo(new Appends.TruncateResult.Refused(new Failure.OffsetOutOfRange(9, 2, 2)));
+  }
+
+  @Test
+  void producersAreToldOnceTheyAreReadBack() {
+    partition = partition(10, List.of());
+    var asked = partition.activeProducers();
+    var askedAgain = partition.activeProducers();
+    assertThat(asked).isNotDone();
+    assertThat(loads).hasSize(1);
+    var entry =
+        new ProducerEntry(
+            77, (short) 1, List.of(new ProducerEntry.WrittenBatch(0, 9, 0, NOW)), NOW);
+    loads.getFirst().complete(List.of(entry));
+    assertThat(asked.join()).isEqualTo(new ProducersResult.Known(List.of(entry)));
+    assertThat(askedAgain.join()).isEqualTo(asked.join());
+    produce(1, 10, "a");
+    var known = (ProducersResult.Known) partition.activeProducers().join();
+    assertThat(known.producers().getFirst().latest().lastSequence()).isEqualTo(10);
+    assertThat(loads).hasSize(1);
+  }
+
+  @Test
+  void producersThatCannotBeReadBackAreAskedForAgain() {
+    partition = partition(10, List.of());
+    var asked = partition.activeProducers();
+    loads.getFirst().completeExceptionally(new IllegalStateException("cut"));
+    assertThat(asked.join())
+        .isInstanceOfSatisfying(
+            ProducersResult.Refused.class,
+            refused -> assertThat(refused.failure()).isInstanceOf(Failure.Storage.class));
+    var again = partition.activeProducers();
+    loads.getLast().complete(List.of());
+    assertThat(again.join()).isEqualTo(new ProducersResult.Known(List.of()));
+  }
+
+  @Test
+  void whoDoesNotLeadTellsNoProducers() {
+    holds = false;
+    assertThat(partition.activeProducers().join()).isInstanceOf(ProducersResult.Refused.class);
+    holds = true;
+    partition = partition(10, List.of());
+    var asked = partition.activeProducers();
+    partition.close(new Failure.UnknownTopic());
+    assertThat(asked.join()).isEqualTo(new ProducersResult.Refused(new Failure.UnknownTopic()));
+    assertThat(partition.activeProducers().join()).isEqualTo(asked.join());
+  }
+
+  @Test
+  void bytesAreUnflushedUntilTheirSegmentIsCommitted() {
+    append("a");
+    int size = Batches.plain(NOW, "a").sizeInBytes();
+    assertThat(partition.unflushedBytes()).isEqualTo(size);
+    wal.poll();
+    var slice = partition.slice(1 << 20);
+    append("b");
+    assertThat(partition.unflushedBytes()).isEqualTo(2L * size);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    assertThat(partition.unflushedBytes()).isEqualTo(size);
   }
 }

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.read;
 
 import io.streamhouse.broker.partition.Appends;
+import io.streamhouse.broker.partition.ProducerEntry;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.protocol.CountedBatches;
 import io.streamhouse.protocol.RecordBatch;
@@ -213,6 +214,42 @@ public final class MemoryLog implements LogReader, Appends {
       late.add(() -> future.complete(result));
       return future;
     }
+  }
+
+  /// The producer of the last batch, where it has one.
+  @Override
+  public synchronized CompletableFuture<ProducersResult> activeProducers() {
+    var future = new CompletableFuture<ProducersResult>();
+    Runnable answer =
+        () ->
+            future.complete(
+                failure == null
+                    ? new ProducersResult.Known(lastProducer())
+                    : new ProducersResult.Refused(failure));
+    if (cold) {
+      late.add(answer);
+    } else {
+      answer.run();
+    }
+    return future;
+  }
+
+  private List<ProducerEntry> lastProducer() {
+    if (batches.isEmpty() || !last().hasProducerId()) {
+      return List.of();
+    }
+    var batch = last();
+    return List.of(
+        new ProducerEntry(
+            batch.producerId(),
+            batch.producerEpoch(),
+            List.of(
+                new ProducerEntry.WrittenBatch(
+                    batch.baseSequence(),
+                    batch.lastSequence(),
+                    batch.baseOffset(),
+                    batch.maxTimestamp())),
+            batch.maxTimestamp() + 99));
   }
 
   @Override

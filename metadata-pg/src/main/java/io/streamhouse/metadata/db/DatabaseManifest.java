@@ -5,9 +5,11 @@ import static io.streamhouse.metadata.db.schema.Tables.OBJECTS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
+import static java.util.stream.Collectors.toMap;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.noCondition;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.param;
 import static org.jooq.impl.DSL.selectOne;
@@ -29,11 +31,14 @@ import java.util.UUID;
 import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Param;
 import org.jooq.Record;
+import org.jooq.Record3;
 import org.jooq.SelectConditionStep;
 import org.jooq.SelectField;
 import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 
 final class DatabaseManifest implements SegmentManifest {
 
@@ -47,6 +52,12 @@ final class DatabaseManifest implements SegmentManifest {
   // Literals, not bind values: partial indexes are used only where they can be seen to apply.
   private static final Condition PENDING = OBJECTS.STATE.eq(inline("pending"));
   private static final Condition ABANDONED = OBJECTS.STATE.eq(inline("abandoned"));
+
+  // The sum of longs is a wider type in PostgreSQL.
+  private static final Field<Long> BYTES =
+      coalesce(sum(SEGMENTS.LENGTH), inline(BigDecimal.ZERO)).cast(SQLDataType.BIGINT);
+
+  private static final int MOST_TOPICS_NAMED = 500;
 
   private final Transactions transactions;
 
@@ -327,16 +338,40 @@ final class DatabaseManifest implements SegmentManifest {
 
   @Override
   public long storedBytes(PartitionId partition, long fromOffset) {
-    // The sum of longs is a wider type in PostgreSQL.
-    var bytes = coalesce(sum(SEGMENTS.LENGTH), inline(BigDecimal.ZERO)).cast(SQLDataType.BIGINT);
     return transactions.read(
         "storedBytes",
         tx ->
-            tx.select(bytes)
+            tx.select(BYTES)
                 .from(SEGMENTS)
                 .where(of(partition))
                 .and(SEGMENTS.END_OFFSET.gt(fromOffset))
-                .fetchSingle(bytes));
+                .fetchSingle(BYTES));
+  }
+
+  @Override
+  public Map<PartitionId, Long> storedBytes(UUID incarnation, @Nullable Collection<UUID> topics) {
+    // What many topics would be in the statement, the database can as well add up for nothing.
+    var named =
+        topics == null || topics.size() > MOST_TOPICS_NAMED
+            ? noCondition()
+            : SEGMENTS.TOPIC_ID.in(topics);
+    return transactions.read(
+        "storedBytes",
+        tx ->
+            tx
+                .select(SEGMENTS.TOPIC_ID, SEGMENTS.PARTITION, BYTES)
+                .from(SEGMENTS)
+                .join(PARTITIONS)
+                .on(PARTITIONS.TOPIC_ID.eq(SEGMENTS.TOPIC_ID))
+                .and(PARTITIONS.PARTITION.eq(SEGMENTS.PARTITION))
+                .where(PARTITIONS.INCARNATION.eq(incarnation))
+                .and(named)
+                .groupBy(SEGMENTS.TOPIC_ID, SEGMENTS.PARTITION)
+                .fetch()
+                .stream()
+                .filter(row -> topics == null || topics.contains(row.value1()))
+                .collect(
+                    toMap(row -> new PartitionId(row.value1(), row.value2()), Record3::value3)));
   }
 
   @Override

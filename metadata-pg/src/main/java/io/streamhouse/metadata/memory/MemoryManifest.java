@@ -10,10 +10,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 final class MemoryManifest implements SegmentManifest {
 
@@ -171,6 +174,29 @@ final class MemoryManifest implements SegmentManifest {
                 .flatMap(row -> row.segments.tailMap(fromOffset, false).values().stream())
                 .mapToLong(Segment::length)
                 .sum());
+  }
+
+  @Override
+  public Map<PartitionId, Long> storedBytes(UUID incarnation, @Nullable Collection<UUID> topics) {
+    return state.transaction(
+        "storedBytes",
+        () -> {
+          var bytes = new HashMap<PartitionId, Long>();
+          state.topicsById.forEach((topic, row) -> {
+            if (topics != null && !topics.contains(topic)) {
+              return;
+            }
+            for (var i = 0; i < row.partitions.size(); i++) {
+              var partition = row.partitions.get(i);
+              if (incarnation.equals(partition.incarnation) && !partition.segments.isEmpty()) {
+                bytes.put(
+                    new PartitionId(topic, i),
+                    partition.segments.values().stream().mapToLong(Segment::length).sum());
+              }
+            }
+          });
+          return bytes;
+        });
   }
 
   @Override
