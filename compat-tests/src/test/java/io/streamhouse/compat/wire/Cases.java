@@ -77,6 +77,7 @@ final class Cases {
 
   static List<Case> all() {
     var table = new Cases();
+    table.cases.addAll(AdminCases.all());
     table.metadata();
     table.listOffsets_();
     table.fetch_();

@@ -40,7 +40,9 @@ final class Flattened {
   private static final Pattern ANY =
       Pattern.compile(
           ".*(throttle_time_ms|cluster_id|\\bhost|\\bport|session_id|member_id|producer_id|"
-              + "leader_epoch|end_offset\\.epoch)");
+              + "leader_epoch|end_offset\\.epoch|\\blog_dir|partition_size|total_bytes|"
+              + "usable_bytes|__cluster_metadata\\].*high_watermark|log_end_offset|"
+              + "last_fetch_timestamp|last_caught_up_timestamp)");
 
   private static final Pattern TEXT = Pattern.compile(".*(error_message|\\bmessage)");
 

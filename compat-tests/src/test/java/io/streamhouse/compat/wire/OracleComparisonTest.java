@@ -194,7 +194,16 @@ class OracleComparisonTest {
             ApiKeys.INCREMENTAL_ALTER_CONFIGS,
             ApiKeys.CREATE_PARTITIONS,
             ApiKeys.DESCRIBE_CLUSTER,
-            ApiKeys.DESCRIBE_TOPIC_PARTITIONS);
+            ApiKeys.DESCRIBE_TOPIC_PARTITIONS,
+            ApiKeys.ELECT_LEADERS,
+            ApiKeys.ALTER_PARTITION_REASSIGNMENTS,
+            ApiKeys.LIST_PARTITION_REASSIGNMENTS,
+            ApiKeys.DESCRIBE_LOG_DIRS,
+            ApiKeys.ALTER_REPLICA_LOG_DIRS,
+            ApiKeys.DESCRIBE_PRODUCERS,
+            ApiKeys.LIST_CONFIG_RESOURCES,
+            ApiKeys.DESCRIBE_QUORUM,
+            ApiKeys.UPDATE_FEATURES);
     for (var api : required) {
       assertThat(ours).as("%s is served", api).containsKey(api.id);
     }
