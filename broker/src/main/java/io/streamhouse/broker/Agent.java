@@ -18,6 +18,7 @@ import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.config.TopicDefaults;
 import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.group.GroupMetrics;
+import io.streamhouse.broker.group.Topics;
 import io.streamhouse.broker.http.HealthPage;
 import io.streamhouse.broker.http.HttpServer;
 import io.streamhouse.broker.http.MetricsPage;
@@ -387,7 +388,8 @@ public final class Agent implements AutoCloseable {
             blocking,
             time,
             random,
-            config.groups());
+            config.groups(),
+            () -> Topics.of(catalog.image()));
     groups.start();
     GroupMetrics.register(meters, groups);
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));

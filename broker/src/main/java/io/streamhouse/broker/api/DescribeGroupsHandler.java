@@ -70,7 +70,7 @@ final class DescribeGroupsHandler implements ApiHandler<DescribeGroupsRequestDat
   }
 
   private static DescribedGroup failed(String group, GroupFailure failure, short version) {
-    if (failure != GroupFailure.GROUP_NOT_FOUND) {
+    if (GroupErrors.of(failure) != Errors.GROUP_ID_NOT_FOUND) {
       return new DescribedGroup().setGroupId(group).setErrorCode(GroupErrors.of(failure).code());
     }
     // Older clients know a group that does not exist by its state alone.
@@ -78,7 +78,10 @@ final class DescribeGroupsHandler implements ApiHandler<DescribeGroupsRequestDat
     return version < NOT_FOUND_VERSION
         ? dead
         : dead.setErrorCode(Errors.GROUP_ID_NOT_FOUND.code())
-            .setErrorMessage("Group " + group + " not found.");
+            .setErrorMessage(
+                failure == GroupFailure.WRONG_PROTOCOL
+                    ? "Group " + group + " is not a classic group."
+                    : "Group " + group + " not found.");
   }
 
   private static DescribedGroupMember member(GroupAnswer.DescribedMember member) {

@@ -21,6 +21,8 @@ public final class GroupApis {
         new SyncGroupHandler(groups),
         new HeartbeatHandler(groups),
         new LeaveGroupHandler(groups),
+        new ConsumerGroupHeartbeatHandler(groups, config.consumers().assignors()),
+        new ConsumerGroupDescribeHandler(groups, catalog),
         new OffsetCommitHandler(groups, catalog, time, config.offsetMetadataMaxBytes()),
         new OffsetFetchHandler(groups, catalog),
         new ListGroupsHandler(groups),

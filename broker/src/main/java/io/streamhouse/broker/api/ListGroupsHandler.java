@@ -15,8 +15,6 @@ import org.apache.kafka.common.protocol.Errors;
 /// ListGroups: the groups this agent coordinates. Stateless.
 final class ListGroupsHandler implements ApiHandler<ListGroupsRequestData> {
 
-  private static final String TYPE = "classic";
-
   private final GroupCoordinator groups;
 
   ListGroupsHandler(GroupCoordinator groups) {
@@ -39,16 +37,16 @@ final class ListGroupsHandler implements ApiHandler<ListGroupsRequestData> {
             response.setErrorCode(Errors.COORDINATOR_LOAD_IN_PROGRESS.code());
           }
           for (var group : listing.groups()) {
-            if (matches(body.statesFilter(), group.state().text())
-                && matches(body.typesFilter(), TYPE)) {
+            if (matches(body.statesFilter(), group.state())
+                && matches(body.typesFilter(), group.type())) {
               response
                   .groups()
                   .add(
                       new ListedGroup()
                           .setGroupId(group.group())
                           .setProtocolType(group.protocolType())
-                          .setGroupState(group.state().text())
-                          .setGroupType(TYPE));
+                          .setGroupState(group.state())
+                          .setGroupType(group.type()));
             }
           }
           return Reply.of(response);

@@ -13,6 +13,7 @@ import io.streamhouse.protocol.Reply;
 import io.streamhouse.protocol.Request;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -31,6 +32,9 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
 
   /// Older clients are told that their generation is not known, which makes them join anew.
   private static final int GROUP_NOT_FOUND_VERSION = 9;
+
+  /// From here on clients know the errors of consumer groups.
+  private static final int MEMBER_EPOCH_VERSION = 9;
 
   private final GroupCoordinator groups;
   private final Catalog catalog;
@@ -57,7 +61,7 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
     boolean byId = request.version() >= ID_VERSION;
     var response = new OffsetCommitResponseData();
     var offsets = new HashMap<PartitionId, CommittedOffset>();
-    var accepted = new ArrayList<OffsetCommitResponsePartition>();
+    var accepted = new HashMap<PartitionId, List<OffsetCommitResponsePartition>>();
     boolean known = false;
     for (var asked : body.topics()) {
       var answers =
@@ -79,10 +83,11 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
           if (metadata.length() > metadataMaxBytes) {
             answer.setErrorCode(Errors.OFFSET_METADATA_TOO_LARGE.code());
           } else {
-            accepted.add(answer);
             int epoch = partition.committedLeaderEpoch();
+            var id = new PartitionId(topic.id(), index);
+            accepted.computeIfAbsent(id, _ -> new ArrayList<>()).add(answer);
             offsets.put(
-                new PartitionId(topic.id(), index),
+                id,
                 new CommittedOffset(
                     partition.committedOffset(),
                     epoch < 0 ? Optional.empty() : Optional.of(epoch),
@@ -97,15 +102,26 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
     }
     var commit =
         new GroupRequest.Commit(
-            body.memberId(), body.groupInstanceId(), body.generationIdOrMemberEpoch(), offsets);
+            body.memberId(),
+            body.groupInstanceId(),
+            body.generationIdOrMemberEpoch(),
+            request.version() >= MEMBER_EPOCH_VERSION,
+            offsets);
     return groups
         .handle(body.groupId(), commit)
         .thenApply(answer ->
             switch (answer) {
-              case GroupAnswer.Committed _ -> Reply.of(response);
+              case GroupAnswer.Committed(var stale) -> {
+                for (var one : stale) {
+                  accepted
+                      .getOrDefault(one, List.of())
+                      .forEach(refused -> refused.setErrorCode(Errors.STALE_MEMBER_EPOCH.code()));
+                }
+                yield Reply.of(response);
+              }
               case GroupAnswer.Failed(var failure, var _) -> {
                 short code = error(failure, request.version()).code();
-                accepted.forEach(one -> one.setErrorCode(code));
+                accepted.values().forEach(all -> all.forEach(one -> one.setErrorCode(code)));
                 yield Reply.of(response);
               }
               default -> throw GroupErrors.unexpected(answer);

@@ -67,7 +67,7 @@ final class OffsetFetchHandler implements ApiHandler<OffsetFetchRequestData> {
             : body.topics().stream()
                 .map(one -> new Asked(one.name(), Uuid.ZERO_UUID, one.partitionIndexes()))
                 .toList();
-    return fetch(body.groupId(), topics, false)
+    return fetch(body.groupId(), null, -1, topics, false)
         .thenApply(found -> {
           if (found.error != Errors.NONE) {
             return Reply.of(failure(request, found.error));
@@ -106,7 +106,7 @@ final class OffsetFetchHandler implements ApiHandler<OffsetFetchRequestData> {
                   .map(one -> new Asked(one.name(), one.topicId(), one.partitionIndexes()))
                   .toList();
       all.add(
-          fetch(group.groupId(), topics, byId)
+          fetch(group.groupId(), group.memberId(), group.memberEpoch(), topics, byId)
               .thenAccept(found -> {
                 answer.setErrorCode(found.error.code());
                 for (var topic : found.topics) {
@@ -131,8 +131,14 @@ final class OffsetFetchHandler implements ApiHandler<OffsetFetchRequestData> {
 
   private record FoundTopic(String name, Uuid id, List<OffsetFetchResponsePartitions> partitions) {}
 
+  /// @param memberId null if no member of a consumer group asks
   /// @param asked null for all topics
-  private CompletableFuture<Found> fetch(String group, @Nullable List<Asked> asked, boolean byId) {
+  private CompletableFuture<Found> fetch(
+      String group,
+      @Nullable String memberId,
+      int memberEpoch,
+      @Nullable List<Asked> asked,
+      boolean byId) {
     var image = catalog.image();
     Optional<Set<PartitionId>> wanted = Optional.empty();
     if (asked != null) {
@@ -150,7 +156,7 @@ final class OffsetFetchHandler implements ApiHandler<OffsetFetchRequestData> {
       wanted = Optional.of(ids);
     }
     return groups
-        .handle(group, new GroupRequest.Fetch(wanted))
+        .handle(group, new GroupRequest.Fetch(wanted, memberId, memberEpoch))
         .thenApply(answer ->
             switch (answer) {
               case GroupAnswer.Fetched(var offsets) ->

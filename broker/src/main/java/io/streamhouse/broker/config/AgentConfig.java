@@ -125,13 +125,26 @@ public record AgentConfig(
       boolean autoCreate, boolean deletable, int partitions, short replicationFactor) {}
 
   /// @param offsetsRetention how long the offsets of a group without members are kept
+  /// @param consumers of groups of the consumer protocol
   public record Groups(
       Duration initialRebalanceDelay,
       Duration minSessionTimeout,
       Duration maxSessionTimeout,
       int maxSize,
       int offsetMetadataMaxBytes,
-      Duration offsetsRetention) {}
+      Duration offsetsRetention,
+      Consumers consumers) {}
+
+  /// @param sessionTimeout a member that is silent for so long is out
+  /// @param heartbeatInterval shorter than the session
+  /// @param assignors to choose from, the default first; not empty
+  public record Consumers(
+      Duration sessionTimeout, Duration heartbeatInterval, int maxSize, List<String> assignors) {
+
+    public Consumers {
+      assignors = List.copyOf(assignors);
+    }
+  }
 
   /// @param dataDir absolute
   /// @param objects where objects go
@@ -309,7 +322,8 @@ public record AgentConfig(
               millis(get(AgentConfigs.GROUP_MAX_SESSION_TIMEOUT_MS)),
               get(AgentConfigs.GROUP_MAX_SIZE),
               get(AgentConfigs.OFFSET_METADATA_MAX_BYTES),
-              Duration.ofMinutes(get(AgentConfigs.OFFSETS_RETENTION_MINUTES)));
+              Duration.ofMinutes(get(AgentConfigs.OFFSETS_RETENTION_MINUTES)),
+              consumers());
       if (groups.minSessionTimeout().compareTo(groups.maxSessionTimeout()) > 0) {
         contradiction(
             "group.min.session.timeout.ms (%d) is above group.max.session.timeout.ms (%d)",
@@ -669,6 +683,39 @@ public record AgentConfig(
     @FormatMethod
     private void contradiction(String format, @Nullable Object... arguments) {
       errors.add(format.formatted(arguments));
+    }
+
+    private Consumers consumers() {
+      within(
+          AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS,
+          AgentConfigs.CONSUMER_MIN_SESSION_TIMEOUT_MS,
+          AgentConfigs.CONSUMER_MAX_SESSION_TIMEOUT_MS);
+      within(
+          AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS,
+          AgentConfigs.CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+          AgentConfigs.CONSUMER_MAX_HEARTBEAT_INTERVAL_MS);
+      int session = get(AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS);
+      int heartbeat = get(AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS);
+      if (heartbeat >= session) {
+        contradiction(
+            "group.consumer.heartbeat.interval.ms (%d) must be below"
+                + " group.consumer.session.timeout.ms (%d)",
+            heartbeat, session);
+      }
+      var assignors = get(AgentConfigs.CONSUMER_ASSIGNORS);
+      if (assignors.isEmpty()) {
+        contradiction("group.consumer.assignors must name at least one");
+      }
+      return new Consumers(
+          millis(session), millis(heartbeat), get(AgentConfigs.CONSUMER_MAX_SIZE), assignors);
+    }
+
+    private void within(Setting<Integer> setting, Setting<Integer> least, Setting<Integer> most) {
+      if (get(setting) < get(least) || get(setting) > get(most)) {
+        contradiction(
+            "%s (%d) must be from %s (%d) to %s (%d)",
+            setting.name(), get(setting), least.name(), get(least), most.name(), get(most));
+      }
     }
 
     private static Duration millis(long value) {

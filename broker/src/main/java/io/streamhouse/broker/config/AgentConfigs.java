@@ -240,6 +240,65 @@ public final class AgentConfigs {
   static final Setting<Integer> GROUP_MAX_SIZE =
       Setting.int32("group.max.size", "2147483647", 1, ANY, "Members a group may have.");
 
+  static final Setting<Integer> CONSUMER_SESSION_TIMEOUT_MS =
+      Setting.int32(
+          "group.consumer.session.timeout.ms",
+          "45000",
+          1,
+          ANY,
+          "A member of a consumer group that is silent for so long is out.");
+
+  static final Setting<Integer> CONSUMER_MIN_SESSION_TIMEOUT_MS =
+      Setting.int32(
+          "group.consumer.min.session.timeout.ms",
+          "45000",
+          1,
+          ANY,
+          "Least that `group.consumer.session.timeout.ms` may be.");
+
+  static final Setting<Integer> CONSUMER_MAX_SESSION_TIMEOUT_MS =
+      Setting.int32(
+          "group.consumer.max.session.timeout.ms",
+          "60000",
+          1,
+          ANY,
+          "Most that `group.consumer.session.timeout.ms` may be.");
+
+  static final Setting<Integer> CONSUMER_HEARTBEAT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.heartbeat.interval.ms",
+          "5000",
+          1,
+          ANY,
+          "How often members of consumer groups are to send heartbeats.");
+
+  static final Setting<Integer> CONSUMER_MIN_HEARTBEAT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.min.heartbeat.interval.ms",
+          "5000",
+          1,
+          ANY,
+          "Least that `group.consumer.heartbeat.interval.ms` may be.");
+
+  static final Setting<Integer> CONSUMER_MAX_HEARTBEAT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.max.heartbeat.interval.ms",
+          "15000",
+          1,
+          ANY,
+          "Most that `group.consumer.heartbeat.interval.ms` may be.");
+
+  static final Setting<Integer> CONSUMER_MAX_SIZE =
+      Setting.int32(
+          "group.consumer.max.size", "2147483647", 1, ANY, "Members a consumer group may have.");
+
+  static final Setting<List<String>> CONSUMER_ASSIGNORS =
+      Setting.list(
+          "group.consumer.assignors",
+          "uniform,range",
+          List.of("uniform", "range"),
+          "How partitions may be distributed in consumer groups; the first is the default.");
+
   static final Setting<Integer> OFFSET_METADATA_MAX_BYTES =
       Setting.int32(
           "offset.metadata.max.bytes", "4096", 0, ANY, "Longest metadata of a committed offset.");
@@ -592,6 +651,14 @@ public final class AgentConfigs {
           GROUP_MIN_SESSION_TIMEOUT_MS,
           GROUP_MAX_SESSION_TIMEOUT_MS,
           GROUP_MAX_SIZE,
+          CONSUMER_SESSION_TIMEOUT_MS,
+          CONSUMER_MIN_SESSION_TIMEOUT_MS,
+          CONSUMER_MAX_SESSION_TIMEOUT_MS,
+          CONSUMER_HEARTBEAT_INTERVAL_MS,
+          CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+          CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
+          CONSUMER_MAX_SIZE,
+          CONSUMER_ASSIGNORS,
           OFFSET_METADATA_MAX_BYTES,
           OFFSETS_RETENTION_MINUTES,
           DATA_DIR,

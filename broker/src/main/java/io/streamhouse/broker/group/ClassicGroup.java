@@ -35,7 +35,9 @@ import org.jspecify.annotations.Nullable;
 /// A generation is stored before any member learns of it, so that generations never go back, and
 /// again with its assignment. What waits and what is only planned is not stored: after a failover
 /// its askers ask again.
-final class ClassicGroup {
+final class ClassicGroup implements Group {
+
+  static final String TYPE = "classic";
 
   private static final long NEVER = Long.MAX_VALUE;
 
@@ -115,8 +117,8 @@ final class ClassicGroup {
     return group;
   }
 
-  /// What must outlive this coordinator.
-  StoredClassicGroup stored() {
+  @Override
+  public StoredClassicGroup stored() {
     boolean gatheringFirst =
         state == GroupState.PREPARING_REBALANCE && beforeRebalance == GroupState.EMPTY;
     return new StoredClassicGroup(
@@ -145,11 +147,27 @@ final class ClassicGroup {
     return state;
   }
 
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public String stateText() {
+    return state.text();
+  }
+
+  @Override
+  public boolean isEmpty() {
+    return state == GroupState.EMPTY;
+  }
+
   int generation() {
     return generation;
   }
 
-  String protocolType() {
+  @Override
+  public String protocolType() {
     return protocolType;
   }
 
@@ -158,12 +176,13 @@ final class ClassicGroup {
     return stateSinceMillis;
   }
 
-  /// Nobody is in it, comes, or ever completed a generation.
-  boolean unused() {
+  @Override
+  public boolean unused() {
     return state == GroupState.EMPTY && generation == 0 && promisedIds.isEmpty();
   }
 
-  GroupAnswer.Described describe() {
+  @Override
+  public GroupAnswer.Described describe() {
     boolean stable = state == GroupState.STABLE;
     return new GroupAnswer.Described(
         state,
@@ -181,31 +200,47 @@ final class ClassicGroup {
             .toList());
   }
 
-  /// Metadata of all members for the protocol in force; empty if none is.
-  List<Bytes> subscriptions() {
-    return protocol == null
-        ? List.of()
-        : members.values().stream().map(one -> one.metadata(protocol)).toList();
+  @Override
+  public GroupAnswer describeConsumers() {
+    return new Failed(GroupFailure.WRONG_PROTOCOL);
   }
 
-  /// Handles a member's request. It is answered among the effects of this call or of a later one.
-  ///
-  /// @param request names it in the answer; not negative, never used before
-  List<GroupEffect> handle(long request, GroupRequest.OfMember event, Now now) {
+  /// Known of members whose clients tell each other what they read, once they agreed how.
+  @Override
+  public Optional<Set<String>> readTopics() {
+    if (isEmpty()) {
+      return Optional.of(Set.of());
+    }
+    return protocol == null || !protocolType.equals(Subscriptions.PROTOCOL_TYPE)
+        ? Optional.empty()
+        : Subscriptions.topics(
+            members.values().stream().map(one -> one.metadata(protocol)).toList());
+  }
+
+  /// Classic members do not say who they are when they fetch.
+  @Override
+  public Optional<GroupFailure> refusesFetch(@Nullable String memberId, int memberEpoch) {
+    return Optional.empty();
+  }
+
+  @Override
+  public List<GroupEffect> handle(long request, GroupRequest.OfMember event, Now now) {
     switch (event) {
       case Join join -> join(request, join, now);
       case Sync sync -> sync(request, sync, now);
       case Heartbeat heartbeat -> heartbeat(request, heartbeat, now);
       case Leave leave -> leave(request, leave, now);
       case Commit commit -> commit(request, commit, now);
+      case GroupRequest.ConsumerHeartbeat beat ->
+          fail(request, GroupFailure.WRONG_PROTOCOL, beat.memberId());
     }
     // These only ever move deadlines away.
     boolean later = event instanceof Heartbeat || event instanceof Commit;
     return finish(later && !changed ? NEVER : nextDeadline());
   }
 
-  /// Lets time-outs happen that are due.
-  List<GroupEffect> pass(Now now) {
+  @Override
+  public List<GroupEffect> pass(Now now) {
     if (promisedIds.values().removeIf(end -> end <= now.nanos())) {
       completeJoinIfAllDid(now);
     }

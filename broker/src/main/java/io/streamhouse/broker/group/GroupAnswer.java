@@ -32,7 +32,25 @@ public sealed interface GroupAnswer {
   /// @param failures per member in the order asked, empty where it left
   record Left(List<Optional<GroupFailure>> failures) implements GroupAnswer {}
 
-  record Committed() implements GroupAnswer {}
+  /// @param stale partitions whose offsets were not taken: by the epoch the member named they were
+  ///   not yet its own
+  record Committed(Set<PartitionId> stale) implements GroupAnswer {
+
+    Committed() {
+      this(Set.of());
+    }
+  }
+
+  /// To a heartbeat of a consumer group.
+  ///
+  /// @param memberEpoch to send from now on, or the negative one that was sent
+  /// @param assignment what the member may own from now on, empty if as it was last told
+  record Beaten(
+      String memberId,
+      int memberEpoch,
+      int heartbeatIntervalMillis,
+      Optional<Set<PartitionId>> assignment)
+      implements GroupAnswer {}
 
   record Fetched(Map<PartitionId, CommittedOffset> offsets) implements GroupAnswer {}
 
@@ -52,6 +70,29 @@ public sealed interface GroupAnswer {
       String clientHost,
       Bytes metadata,
       Bytes assignment) {}
+
+  /// @param assignor what the group is assigned by
+  record ConsumersDescribed(
+      ConsumerGroupState state,
+      int groupEpoch,
+      int assignmentEpoch,
+      String assignor,
+      List<DescribedConsumer> members)
+      implements GroupAnswer {}
+
+  /// @param topics the names it subscribed to
+  /// @param assigned what it may own now
+  /// @param target what it is to own once all have given up what they must
+  record DescribedConsumer(
+      String memberId,
+      @Nullable String instanceId,
+      @Nullable String rackId,
+      int memberEpoch,
+      String clientId,
+      String clientHost,
+      List<String> topics,
+      Set<PartitionId> assigned,
+      Set<PartitionId> target) {}
 
   record Deleted() implements GroupAnswer {}
 

@@ -15,8 +15,10 @@ import io.streamhouse.metadata.RandomIds;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.UUID;
@@ -25,6 +27,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +60,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final GroupShard.Clock clock;
   private final RandomGenerator random;
   private final GroupLimits limits;
+  private final Supplier<Topics> topics;
   private final Slot[] slots = new Slot[Leases.SHARDS];
 
   // Confined to the loop.
@@ -76,6 +80,7 @@ public final class GroupCoordinator implements AutoCloseable {
   /// @param loop every group of this agent runs on it; never blocked
   /// @param storeCalls runs calls that block, bounded
   /// @param random for member ids; safe for concurrent use
+  /// @param topics those of now, whose partitions consumer groups distribute; does not block
   public GroupCoordinator(
       MetadataStore metadata,
       UUID incarnation,
@@ -85,7 +90,8 @@ public final class GroupCoordinator implements AutoCloseable {
       Executor storeCalls,
       TimeSource time,
       RandomGenerator random,
-      AgentConfig.Groups config) {
+      AgentConfig.Groups config,
+      Supplier<Topics> topics) {
     this.metadata = metadata;
     this.incarnation = incarnation;
     this.nodeId = nodeId;
@@ -95,6 +101,7 @@ public final class GroupCoordinator implements AutoCloseable {
     this.clock = GroupShard.Clock.of(time);
     this.random = random;
     this.limits = GroupLimits.of(config);
+    this.topics = topics;
     for (int i = 0; i < slots.length; i++) {
       slots[i] = new Slot();
     }
@@ -197,18 +204,20 @@ public final class GroupCoordinator implements AutoCloseable {
     return answer;
   }
 
-  /// How many groups this agent coordinates.
-  CompletableFuture<Integer> count() {
-    var answer = new CompletableFuture<Integer>();
+  /// How many groups this agent coordinates, by type.
+  CompletableFuture<Map<String, Integer>> count() {
+    var answer = new CompletableFuture<Map<String, Integer>>();
     run(
         answer,
-        0,
+        Map.of(),
         () -> {
-          int count = 0;
+          var counts = new HashMap<String, Integer>();
           for (var slot : slots) {
-            count += slot.shard == null ? 0 : slot.shard.size();
+            if (slot.shard != null) {
+              slot.shard.count(counts);
+            }
           }
-          answer.complete(count);
+          answer.complete(Map.copyOf(counts));
         });
     return answer;
   }
@@ -216,8 +225,10 @@ public final class GroupCoordinator implements AutoCloseable {
   /// @param loading some shards are being read: their groups are missing here
   public record Listing(boolean loading, List<Listed> groups) {}
 
+  /// @param type `classic` or `consumer`
   /// @param protocolType empty for a group that only ever committed offsets
-  public record Listed(String group, String protocolType, GroupState state) {}
+  /// @param state as clients see it
+  public record Listed(String group, String type, String protocolType, String state) {}
 
   private <T> void run(CompletableFuture<T> answer, T whenClosed, Runnable task) {
     try {
@@ -276,7 +287,15 @@ public final class GroupCoordinator implements AutoCloseable {
     GroupStore store = metadata.groups();
     var shard =
         new GroupShard(
-            lease, store, storeCalls, loop, clock, ownership, limits, end -> ended(slot, end));
+            lease,
+            store,
+            storeCalls,
+            loop,
+            clock,
+            ownership,
+            limits,
+            topics,
+            end -> ended(slot, end));
     slot.shard = shard;
     shard.begin(stored);
   }

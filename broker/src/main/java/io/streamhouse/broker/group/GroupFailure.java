@@ -10,6 +10,8 @@ public enum GroupFailure {
   NOT_AVAILABLE,
   INVALID_GROUP_ID,
   GROUP_NOT_FOUND,
+  /// There is such a group, but of the other protocol.
+  WRONG_PROTOCOL,
   GROUP_NOT_EMPTY,
   GROUP_FULL,
   UNKNOWN_MEMBER,
@@ -18,6 +20,14 @@ public enum GroupFailure {
   /// Another member took this `group.instance.id` over (KIP-345).
   FENCED_INSTANCE,
   ILLEGAL_GENERATION,
+  /// The member is not where it believes: it gives everything up and joins again (KIP-848).
+  FENCED_EPOCH,
+  /// The member has moved on from this epoch, or is not there yet.
+  STALE_EPOCH,
+  /// The `group.instance.id` has another owner, who has not left.
+  UNRELEASED_INSTANCE,
+  /// The client is too old for what this group needs.
+  UNSUPPORTED_VERSION,
   REBALANCING,
   INCONSISTENT_PROTOCOL,
   INVALID_SESSION_TIMEOUT,

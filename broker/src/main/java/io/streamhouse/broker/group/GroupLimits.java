@@ -1,19 +1,38 @@
 package io.streamhouse.broker.group;
 
 import io.streamhouse.broker.config.AgentConfig;
+import java.util.List;
 
 /// What groups are held to.
 ///
 /// @param maxSize members a group may have
 /// @param maxPromisedIds member ids a group gives out that were not used yet
 /// @param maxGroups groups one shard holds in memory
+/// @param consumers of consumer groups
 record GroupLimits(
     long initialDelayNanos,
     int minSessionMillis,
     int maxSessionMillis,
     int maxSize,
     int maxPromisedIds,
-    int maxGroups) {
+    int maxGroups,
+    Consumers consumers) {
+
+  /// What consumer groups are held to: the coordinator decides, not the client.
+  ///
+  /// @param sessionMillis a member that is silent for so long is out
+  /// @param heartbeatMillis how often members are to send heartbeats
+  /// @param maxSize members a group may have
+  /// @param assignors to choose from, the default first; not empty
+  record Consumers(int sessionMillis, int heartbeatMillis, int maxSize, List<Assignor> assignors) {
+
+    Consumers {
+      assignors = List.copyOf(assignors);
+      if (assignors.isEmpty()) {
+        throw new IllegalArgumentException("no assignor");
+      }
+    }
+  }
 
   static GroupLimits of(AgentConfig.Groups config) {
     return new GroupLimits(
@@ -22,6 +41,13 @@ record GroupLimits(
         Math.toIntExact(config.maxSessionTimeout().toMillis()),
         config.maxSize(),
         10_000,
-        100_000);
+        100_000,
+        new Consumers(
+            Math.toIntExact(config.consumers().sessionTimeout().toMillis()),
+            Math.toIntExact(config.consumers().heartbeatInterval().toMillis()),
+            config.consumers().maxSize(),
+            config.consumers().assignors().stream()
+                .map(name -> Assignor.named(name).orElseThrow())
+                .toList()));
   }
 }

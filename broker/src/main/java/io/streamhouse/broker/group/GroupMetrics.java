@@ -2,27 +2,33 @@ package io.streamhouse.broker.group;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
 
 /// How many groups are coordinated here. Their loop alone knows, so what is told is as of the time
 /// it was asked before.
 public final class GroupMetrics {
 
   private final GroupCoordinator coordinator;
+  private final String type;
   private volatile int last;
 
-  private GroupMetrics(GroupCoordinator coordinator) {
+  private GroupMetrics(GroupCoordinator coordinator, String type) {
     this.coordinator = coordinator;
+    this.type = type;
   }
 
   public static void register(MeterRegistry meters, GroupCoordinator coordinator) {
-    Gauge.builder("streamhouse.groups", new GroupMetrics(coordinator), GroupMetrics::count)
-        .strongReference(true)
-        .description("Groups this agent coordinates, as of the scrape before.")
-        .register(meters);
+    for (var type : List.of(ClassicGroup.TYPE, ConsumerGroup.TYPE)) {
+      Gauge.builder("streamhouse.groups", new GroupMetrics(coordinator, type), GroupMetrics::count)
+          .strongReference(true)
+          .tag("type", type)
+          .description("Groups this agent coordinates, as of the scrape before.")
+          .register(meters);
+    }
   }
 
   private double count() {
-    var _ = coordinator.count().thenAccept(count -> last = count);
+    var _ = coordinator.count().thenAccept(counts -> last = counts.getOrDefault(type, 0));
     return last;
   }
 }

@@ -66,18 +66,71 @@ public sealed interface GroupRequest {
   /// @param memberId empty to name a static member by its instance id alone
   record Leaver(String memberId, @Nullable String instanceId, String reason) {}
 
-  /// @param generation negative from a consumer that assigns its partitions itself
+  /// @param generation the member epoch in a consumer group; negative from a consumer that assigns
+  ///   its partitions itself
+  /// @param knowsEpochs the client tells member epochs from generations (OffsetCommit 9 and later)
   record Commit(
       String memberId,
       @Nullable String instanceId,
       int generation,
+      boolean knowsEpochs,
       Map<PartitionId, CommittedOffset> offsets)
-      implements OfMember {}
+      implements OfMember {
+
+    Commit(
+        String memberId,
+        @Nullable String instanceId,
+        int generation,
+        Map<PartitionId, CommittedOffset> offsets) {
+      this(memberId, instanceId, generation, true, offsets);
+    }
+  }
+
+  /// What a member of a consumer group sends again and again: that it lives, what it wants, what it
+  /// has (KIP-848).
+  ///
+  /// @param memberEpoch as it was last told; [#JOIN], [#LEAVE] and [#LEAVE_FOR_A_WHILE] are no
+  ///   epochs
+  /// @param rebalanceTimeoutMillis how long it may take to give partitions up, negative if as
+  ///   before
+  /// @param topics what it reads, null if as before
+  /// @param assignor what it wishes the group to be assigned by, null if as before
+  /// @param owned the partitions it has, null if nothing changed since it last said
+  record ConsumerHeartbeat(
+      String memberId,
+      @Nullable String instanceId,
+      @Nullable String rackId,
+      int memberEpoch,
+      String clientId,
+      String clientHost,
+      int rebalanceTimeoutMillis,
+      @Nullable Set<String> topics,
+      @Nullable String assignor,
+      @Nullable Set<PartitionId> owned)
+      implements OfMember {
+
+    public static final int JOIN = 0;
+    public static final int LEAVE = -1;
+
+    /// A static member that will be back before its session ends.
+    public static final int LEAVE_FOR_A_WHILE = -2;
+  }
 
   /// @param partitions empty for all the group has
-  record Fetch(Optional<Set<PartitionId>> partitions) implements GroupRequest {}
+  /// @param memberId null if no member asks
+  /// @param memberEpoch negative if no member asks
+  record Fetch(Optional<Set<PartitionId>> partitions, @Nullable String memberId, int memberEpoch)
+      implements GroupRequest {
+
+    Fetch(Optional<Set<PartitionId>> partitions) {
+      this(partitions, null, -1);
+    }
+  }
 
   record Describe() implements GroupRequest {}
+
+  /// As [Describe], of a consumer group.
+  record DescribeConsumer() implements GroupRequest {}
 
   /// Removes the group with its offsets, if it has no members.
   record Delete() implements GroupRequest {}

@@ -23,6 +23,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +46,7 @@ final class GroupShard {
   private final Clock clock;
   private final Ownership ownership;
   private final GroupLimits limits;
+  private final Supplier<Topics> topics;
   private final Consumer<End> onEnd;
   private final Map<String, Entry> groups = new HashMap<>();
 
@@ -75,12 +78,12 @@ final class GroupShard {
 
   private static final class Entry {
     final String name;
-    final ClassicGroup group;
+    Group group;
     final Map<PartitionId, CommittedOffset> offsets;
     SerialLoop.@Nullable Cancellation timer;
     long wakeAtNanos;
 
-    Entry(String name, ClassicGroup group, Map<PartitionId, CommittedOffset> offsets) {
+    Entry(String name, Group group, Map<PartitionId, CommittedOffset> offsets) {
       this.name = name;
       this.group = group;
       this.offsets = offsets;
@@ -96,13 +99,14 @@ final class GroupShard {
   /// What one batch does to one group, in this order.
   private static final class Change {
     boolean delete;
-    @Nullable StoredClassicGroup state;
+    Group.@Nullable Stored state;
     final Map<PartitionId, CommittedOffset> commits = new TreeMap<>();
     final Set<PartitionId> deletions = new TreeSet<>();
   }
 
   private record Held(CompletableFuture<GroupAnswer> future, GroupAnswer answer) {}
 
+  /// @param topics those of now; does not block
   /// @param onEnd told once, on the loop, when this object is of no more use
   GroupShard(
       Lease<Integer> lease,
@@ -112,6 +116,7 @@ final class GroupShard {
       Clock clock,
       Ownership ownership,
       GroupLimits limits,
+      Supplier<Topics> topics,
       Consumer<End> onEnd) {
     this.lease = lease;
     this.store = store;
@@ -120,6 +125,7 @@ final class GroupShard {
     this.clock = clock;
     this.ownership = ownership;
     this.limits = limits;
+    this.topics = topics;
     this.onEnd = onEnd;
   }
 
@@ -140,12 +146,20 @@ final class GroupShard {
     flush();
   }
 
-  private ClassicGroup read(StoredGroup stored, Now now) {
+  private Group read(StoredGroup stored, Now now) {
     if (!stored.state().hasRemaining()) {
       return new ClassicGroup(limits, now);
     }
     try {
-      return ClassicGroup.restore(limits, StoredClassicGroup.decode(stored.state()), now);
+      int kind = stored.state().get(stored.state().position());
+      return switch (kind) {
+        case StoredClassicGroup.KIND ->
+            ClassicGroup.restore(limits, StoredClassicGroup.decode(stored.state()), now);
+        case StoredConsumerGroup.KIND ->
+            ConsumerGroup.restore(
+                limits.consumers(), topics, StoredConsumerGroup.decode(stored.state()), now);
+        default -> throw new IllegalArgumentException("group state of kind " + kind);
+      };
     } catch (IllegalArgumentException e) {
       log.error("group state is unreadable; its members join anew group={}", stored.group(), e);
       return new ClassicGroup(limits, now);
@@ -161,17 +175,20 @@ final class GroupShard {
     switch (request) {
       case GroupRequest.OfMember ofMember -> member(name, ofMember, answer);
       case GroupRequest.Fetch fetch -> reply(name, answer, fetch(groups.get(name), fetch));
-      case GroupRequest.Describe _ -> {
-        var entry = groups.get(name);
-        reply(
-            name,
-            answer,
-            entry == null ? new Failed(GroupFailure.GROUP_NOT_FOUND) : entry.group.describe());
-      }
+      case GroupRequest.Describe _ -> reply(name, answer, describe(name, Group::describe));
+      case GroupRequest.DescribeConsumer _ ->
+          reply(name, answer, describe(name, Group::describeConsumers));
       case GroupRequest.Delete _ -> reply(name, answer, delete(name));
       case GroupRequest.DeleteOffsets delete -> reply(name, answer, deleteOffsets(name, delete));
     }
     flush();
+  }
+
+  private GroupAnswer describe(String name, Function<Group, GroupAnswer> description) {
+    var entry = groups.get(name);
+    return entry == null
+        ? new Failed(GroupFailure.GROUP_NOT_FOUND)
+        : description.apply(entry.group);
   }
 
   private void member(
@@ -184,13 +201,50 @@ final class GroupShard {
         reply(name, answer, refusal);
         return;
       }
-      entry = new Entry(name, new ClassicGroup(limits, now), new TreeMap<>());
+      entry = new Entry(name, begin(request, now), new TreeMap<>());
       groups.put(name, entry);
+    }
+    var group = entry.group;
+    if (group.isEmpty() && begins(request)) {
+      var fresh = begin(request, now);
+      group = fresh.type().equals(group.type()) ? group : fresh;
     }
     long id = requests++;
     waiting.put(id, answer);
-    run(entry, entry.group.handle(id, request, now));
+    var effects = group.handle(id, request, now);
+    if (!group.type().equals(entry.group.type()) && !group.unused()) {
+      // An empty group that the other protocol joined is of it from now on; its offsets stay.
+      stopTimer(entry);
+      entry.group = group;
+    }
+    run(entry, effects);
     forgetIfUnused(entry);
+  }
+
+  /// Whether the request is that of a new member, which decides the protocol of an empty group.
+  private static boolean begins(GroupRequest.OfMember request) {
+    return switch (request) {
+      case GroupRequest.Join join -> join.memberId().isEmpty();
+      case GroupRequest.ConsumerHeartbeat beat ->
+          beat.memberEpoch() == GroupRequest.ConsumerHeartbeat.JOIN;
+      case GroupRequest.Sync _,
+          GroupRequest.Heartbeat _,
+          GroupRequest.Leave _,
+          GroupRequest.Commit _ ->
+          false;
+    };
+  }
+
+  private Group begin(GroupRequest.OfMember request, Now now) {
+    return switch (request) {
+      case GroupRequest.ConsumerHeartbeat _ -> new ConsumerGroup(limits.consumers(), topics);
+      case GroupRequest.Join _,
+          GroupRequest.Sync _,
+          GroupRequest.Heartbeat _,
+          GroupRequest.Leave _,
+          GroupRequest.Commit _ ->
+          new ClassicGroup(limits, now);
+    };
   }
 
   private void forgetIfUnused(Entry entry) {
@@ -206,6 +260,8 @@ final class GroupShard {
         switch (request) {
           case GroupRequest.Join join -> join.memberId().isEmpty();
           case GroupRequest.Commit commit -> commit.generation() < 0;
+          case GroupRequest.ConsumerHeartbeat beat ->
+              beat.memberEpoch() == GroupRequest.ConsumerHeartbeat.JOIN;
           case GroupRequest.Sync _, GroupRequest.Heartbeat _, GroupRequest.Leave _ -> false;
         };
     if (makesOne) {
@@ -213,7 +269,8 @@ final class GroupShard {
     }
     return switch (request) {
       case GroupRequest.Join join -> new Failed(GroupFailure.UNKNOWN_MEMBER, join.memberId());
-      case GroupRequest.Commit _ -> new Failed(GroupFailure.GROUP_NOT_FOUND);
+      case GroupRequest.Commit _, GroupRequest.ConsumerHeartbeat _ ->
+          new Failed(GroupFailure.GROUP_NOT_FOUND);
       case GroupRequest.Sync _, GroupRequest.Heartbeat _, GroupRequest.Leave _ ->
           new Failed(GroupFailure.UNKNOWN_MEMBER);
     };
@@ -222,6 +279,10 @@ final class GroupShard {
   private static GroupAnswer fetch(@Nullable Entry entry, GroupRequest.Fetch fetch) {
     if (entry == null) {
       return new GroupAnswer.Fetched(Map.of());
+    }
+    var refusal = entry.group.refusesFetch(fetch.memberId(), fetch.memberEpoch());
+    if (refusal.isPresent()) {
+      return new Failed(refusal.get());
     }
     var offsets = new TreeMap<>(entry.offsets);
     fetch.partitions().ifPresent(offsets.keySet()::retainAll);
@@ -233,7 +294,7 @@ final class GroupShard {
     if (entry == null) {
       return new Failed(GroupFailure.GROUP_NOT_FOUND);
     }
-    if (entry.group.state() != GroupState.EMPTY) {
+    if (!entry.group.isEmpty()) {
       return new Failed(GroupFailure.GROUP_NOT_EMPTY);
     }
     stopTimer(entry);
@@ -251,20 +312,13 @@ final class GroupShard {
     if (entry == null) {
       return new Failed(GroupFailure.GROUP_NOT_FOUND);
     }
-    Set<String> read = Set.of();
-    if (entry.group.state() != GroupState.EMPTY) {
-      if (!entry.group.protocolType().equals(Subscriptions.PROTOCOL_TYPE)) {
-        return new Failed(GroupFailure.GROUP_NOT_EMPTY);
-      }
-      var topics = Subscriptions.topics(entry.group.subscriptions());
-      if (topics.isEmpty()) {
-        return new Failed(GroupFailure.GROUP_NOT_EMPTY);
-      }
-      read = topics.get();
+    var read = entry.group.readTopics();
+    if (read.isEmpty()) {
+      return new Failed(GroupFailure.GROUP_NOT_EMPTY);
     }
     var kept = new TreeSet<PartitionId>();
     for (var one : request.partitions().entrySet()) {
-      if (read.contains(one.getValue())) {
+      if (read.get().contains(one.getValue())) {
         kept.add(one.getKey());
       } else if (entry.offsets.remove(one.getKey()) != null) {
         var change = change(name);
@@ -275,15 +329,17 @@ final class GroupShard {
     return new GroupAnswer.OffsetsDeleted(kept);
   }
 
-  int size() {
-    return groups.size();
+  /// Adds how many groups of each type there are.
+  void count(Map<String, Integer> counts) {
+    groups.values().forEach(one -> counts.merge(one.group.type(), 1, Integer::sum));
   }
 
   /// All groups, as far as they are known to be stored.
   List<GroupCoordinator.Listed> list() {
     return groups.values().stream()
         .map(one ->
-            new GroupCoordinator.Listed(one.name, one.group.protocolType(), one.group.state()))
+            new GroupCoordinator.Listed(
+                one.name, one.group.type(), one.group.protocolType(), one.group.stateText()))
         .toList();
   }
 

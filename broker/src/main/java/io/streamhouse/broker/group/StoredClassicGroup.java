@@ -9,17 +9,15 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What is stored of a classic group, and its bytes. All integers big-endian; a string is its
-/// length in bytes of UTF-8 as i32 (-1 for null) and those bytes; bytes likewise.
+/// What is stored of a classic group, and its bytes, whose parts are those of [StoredForm].
 ///
 /// | field             | type   | notes                                              |
 /// |-------------------|--------|----------------------------------------------------|
-/// | kind              | u8     | 1: classic; other protocols take other numbers     |
+/// | kind              | u8     | 1: classic; a [StoredConsumerGroup] has another     |
 /// | version           | u8     | 1                                                  |
 /// | state             | u8     | 0 Empty, 2 CompletingRebalance, 3 Stable           |
 /// | state since       | i64    | wall milliseconds                                  |
@@ -45,9 +43,10 @@ record StoredClassicGroup(
     String protocolType,
     @Nullable String protocol,
     @Nullable String leader,
-    List<StoredMember> members) {
+    List<StoredMember> members)
+    implements Group.Stored {
 
-  private static final int KIND = 1;
+  static final int KIND = 1;
   private static final int VERSION = 1;
 
   StoredClassicGroup {
@@ -69,7 +68,8 @@ record StoredClassicGroup(
     }
   }
 
-  ByteBuffer encode() {
+  @Override
+  public ByteBuffer encode() {
     var bytes = new ByteArrayOutputStream();
     try (var out = new DataOutputStream(bytes)) {
       out.writeByte(KIND);
@@ -77,23 +77,23 @@ record StoredClassicGroup(
       out.writeByte(number(state));
       out.writeLong(stateSinceMillis);
       out.writeInt(generation);
-      write(out, protocolType);
-      write(out, protocol);
-      write(out, leader);
+      StoredForm.write(out, protocolType);
+      StoredForm.write(out, protocol);
+      StoredForm.write(out, leader);
       out.writeInt(members.size());
       for (var member : members) {
-        write(out, member.id);
-        write(out, member.instanceId);
-        write(out, member.clientId);
-        write(out, member.clientHost);
+        StoredForm.write(out, member.id);
+        StoredForm.write(out, member.instanceId);
+        StoredForm.write(out, member.clientId);
+        StoredForm.write(out, member.clientHost);
         out.writeInt(member.sessionTimeoutMillis);
         out.writeInt(member.rebalanceTimeoutMillis);
         out.writeInt(member.protocols.size());
         for (var protocol : member.protocols) {
-          write(out, protocol.name());
-          write(out, protocol.metadata());
+          StoredForm.write(out, protocol.name());
+          StoredForm.write(out, protocol.metadata());
         }
-        write(out, member.assignment);
+        StoredForm.write(out, member.assignment);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -106,20 +106,20 @@ record StoredClassicGroup(
     var bytes = new byte[stored.remaining()];
     stored.duplicate().get(bytes);
     try (var in = new DataInputStream(new ByteArrayInputStream(bytes))) {
-      expect("kind", KIND, in.readUnsignedByte());
-      expect("version", VERSION, in.readUnsignedByte());
+      StoredForm.expect("kind", KIND, in.readUnsignedByte());
+      StoredForm.expect("version", VERSION, in.readUnsignedByte());
       var state = state(in.readUnsignedByte());
       long since = in.readLong();
       int generation = in.readInt();
-      var protocolType = string(in);
-      var protocol = nullable(in);
-      var leader = nullable(in);
-      int count = count(in);
+      var protocolType = StoredForm.string(in);
+      var protocol = StoredForm.nullable(in);
+      var leader = StoredForm.nullable(in);
+      int count = StoredForm.count(in);
       var members = new ArrayList<StoredMember>();
       for (int i = 0; i < count; i++) {
         members.add(member(in));
       }
-      expect("bytes after the last member", 0, in.available());
+      StoredForm.expect("bytes after the last member", 0, in.available());
       return new StoredClassicGroup(
           state, since, generation, protocolType, protocol, leader, members);
     } catch (EOFException e) {
@@ -130,18 +130,19 @@ record StoredClassicGroup(
   }
 
   private static StoredMember member(DataInputStream in) throws IOException {
-    var id = string(in);
-    var instanceId = nullable(in);
-    var clientId = string(in);
-    var clientHost = string(in);
+    var id = StoredForm.string(in);
+    var instanceId = StoredForm.nullable(in);
+    var clientId = StoredForm.string(in);
+    var clientHost = StoredForm.string(in);
     int session = in.readInt();
     int rebalance = in.readInt();
-    int count = count(in);
+    int count = StoredForm.count(in);
     var protocols = new ArrayList<Protocol>();
     for (int i = 0; i < count; i++) {
-      protocols.add(new Protocol(string(in), Bytes.of(bytes(in, in.readInt()))));
+      protocols.add(
+          new Protocol(StoredForm.string(in), Bytes.of(StoredForm.bytes(in, in.readInt()))));
     }
-    var assignment = Bytes.of(bytes(in, in.readInt()));
+    var assignment = Bytes.of(StoredForm.bytes(in, in.readInt()));
     return new StoredMember(
         id, instanceId, clientId, clientHost, session, rebalance, protocols, assignment);
   }
@@ -162,53 +163,5 @@ record StoredClassicGroup(
       case 3 -> GroupState.STABLE;
       default -> throw new IllegalArgumentException("group state " + number);
     };
-  }
-
-  private static void write(DataOutputStream out, @Nullable String text) throws IOException {
-    if (text == null) {
-      out.writeInt(-1);
-    } else {
-      write(out, Bytes.of(text.getBytes(StandardCharsets.UTF_8)));
-    }
-  }
-
-  private static void write(DataOutputStream out, Bytes bytes) throws IOException {
-    out.writeInt(bytes.array().length);
-    out.write(bytes.array());
-  }
-
-  private static String string(DataInputStream in) throws IOException {
-    var text = nullable(in);
-    if (text == null) {
-      throw new IllegalArgumentException("null in group state where none may be");
-    }
-    return text;
-  }
-
-  private static @Nullable String nullable(DataInputStream in) throws IOException {
-    int length = in.readInt();
-    return length == -1 ? null : new String(bytes(in, length), StandardCharsets.UTF_8);
-  }
-
-  private static byte[] bytes(DataInputStream in, int length) throws IOException {
-    if (length < 0 || length > in.available()) {
-      throw new EOFException("length " + length + " with " + in.available() + " bytes left");
-    }
-    return in.readNBytes(length);
-  }
-
-  private static int count(DataInputStream in) throws IOException {
-    int count = in.readInt();
-    if (count < 0 || count > in.available()) {
-      throw new EOFException("count " + count + " with " + in.available() + " bytes left");
-    }
-    return count;
-  }
-
-  private static void expect(String what, int expected, int found) {
-    if (expected != found) {
-      throw new IllegalArgumentException(
-          "group state: " + what + " expected " + expected + ", found " + found);
-    }
   }
 }

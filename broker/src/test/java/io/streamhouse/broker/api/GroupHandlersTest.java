@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.streamhouse.broker.catalog.FakeCatalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.group.GroupCoordinator;
+import io.streamhouse.broker.group.Topics;
 import io.streamhouse.broker.runtime.SimulatedLoop;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.metadata.Leases.NewSession;
@@ -20,6 +21,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import org.apache.kafka.common.message.ConsumerGroupDescribeRequestData;
+import org.apache.kafka.common.message.ConsumerGroupDescribeResponseData;
+import org.apache.kafka.common.message.ConsumerGroupHeartbeatRequestData;
+import org.apache.kafka.common.message.ConsumerGroupHeartbeatResponseData;
 import org.apache.kafka.common.message.DeleteGroupsRequestData;
 import org.apache.kafka.common.message.DeleteGroupsResponseData;
 import org.apache.kafka.common.message.DescribeGroupsRequestData;
@@ -45,6 +50,7 @@ import org.apache.kafka.common.message.SyncGroupResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// The life of a group in every version of every API, through bytes.
@@ -68,10 +74,26 @@ class GroupHandlersTest {
     // catalogue's topic are kept in memory and left out of the store.
     var config =
         new AgentConfig.Groups(
-            Duration.ZERO, Duration.ofSeconds(6), Duration.ofMinutes(5), 9, 5, Duration.ofDays(7));
+            Duration.ZERO,
+            Duration.ofSeconds(6),
+            Duration.ofMinutes(5),
+            9,
+            5,
+            Duration.ofDays(7),
+            new AgentConfig.Consumers(
+                Duration.ofSeconds(45), Duration.ofSeconds(5), 2, List.of("uniform", "range")));
     var groups =
         new GroupCoordinator(
-            metadata, incarnation, 1, () -> true, loop, loop, time, new Random(3), config);
+            metadata,
+            incarnation,
+            1,
+            () -> true,
+            loop,
+            loop,
+            time,
+            new Random(3),
+            config,
+            () -> Topics.of(catalog.image()));
     groups.start();
     for (var handler : GroupApis.handlers(catalog, groups, time, config)) {
       handlers.put(handler.api(), handler);
@@ -264,6 +286,224 @@ class GroupHandlersTest {
         .isZero();
     var deleted = (DeleteGroupsResponseData) send(ApiKeys.DELETE_GROUPS, v, delete);
     assertThat(deleted.results().find(group).errorCode()).isZero();
+  }
+
+  @Test
+  void aConsumerGroupLivesInEveryVersion() {
+    for (int v = 0; v <= 1; v++) {
+      liveAsConsumer(v);
+    }
+  }
+
+  private void liveAsConsumer(int v) {
+    String group = "consumers" + v;
+    var topicId = TopicIds.toWire(catalog.image().topics().iterator().next().id());
+    var join =
+        new ConsumerGroupHeartbeatRequestData()
+            .setGroupId(group)
+            .setMemberId(v == 0 ? "" : "m")
+            .setRebalanceTimeoutMs(60_000)
+            .setSubscribedTopicNames(List.of("t"))
+            .setTopicPartitions(List.of());
+    var joined =
+        (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, v, join);
+    assertThat(joined.errorCode()).isZero();
+    assertThat(joined.memberEpoch()).isEqualTo(1);
+    assertThat(joined.heartbeatIntervalMs()).isEqualTo(5_000);
+    var given = joined.assignment().topicPartitions();
+    assertThat(given).hasSize(1);
+    assertThat(given.getFirst().topicId()).isEqualTo(topicId);
+    assertThat(given.getFirst().partitions()).containsExactly(0, 1);
+    String member = joined.memberId();
+    assertThat(member).startsWith(v == 0 ? "test-" : "m");
+    var beat =
+        new ConsumerGroupHeartbeatRequestData()
+            .setGroupId(group)
+            .setMemberId(member)
+            .setMemberEpoch(1);
+    var beaten =
+        (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, v, beat);
+    assertThat(beaten.errorCode()).isZero();
+    assertThat(beaten.assignment()).isNull();
+
+    var described =
+        ((ConsumerGroupDescribeResponseData)
+                send(
+                    ApiKeys.CONSUMER_GROUP_DESCRIBE,
+                    v,
+                    new ConsumerGroupDescribeRequestData()
+                        .setGroupIds(List.of(group, "nobody", ""))))
+            .groups();
+    assertThat(described)
+        .extracting(one -> Errors.forCode(one.errorCode()))
+        .containsExactly(Errors.NONE, Errors.GROUP_ID_NOT_FOUND, Errors.INVALID_GROUP_ID);
+    var whole = described.getFirst();
+    assertThat(whole.groupState()).isEqualTo("Stable");
+    assertThat(whole.assignorName()).isEqualTo("uniform");
+    assertThat(whole.groupEpoch()).isEqualTo(1);
+    assertThat(whole.assignmentEpoch()).isEqualTo(1);
+    var only = whole.members().getFirst();
+    assertThat(only.memberType()).isEqualTo((byte) (v == 0 ? -1 : 1));
+    assertThat(only.assignment()).isEqualTo(only.targetAssignment());
+    assertThat(only.assignment().topicPartitions().getFirst().topicName()).isEqualTo("t");
+
+    var listed =
+        (ListGroupsResponseData)
+            send(
+                ApiKeys.LIST_GROUPS,
+                5,
+                new ListGroupsRequestData()
+                    .setTypesFilter(List.of("Consumer"))
+                    .setStatesFilter(List.of("stable")));
+    assertThat(listed.groups()).extracting(one -> one.groupId()).containsExactly(group);
+    assertThat(listed.groups().getFirst().groupType()).isEqualTo("consumer");
+    var classic =
+        ((DescribeGroupsResponseData)
+                send(
+                    ApiKeys.DESCRIBE_GROUPS,
+                    6,
+                    new DescribeGroupsRequestData().setGroups(List.of(group))))
+            .groups()
+            .getFirst();
+    assertThat(classic.groupState()).isEqualTo("Dead");
+    assertThat(classic.errorMessage()).isEqualTo("Group " + group + " is not a classic group.");
+
+    assertThat(commit(group, member, 1, 8)).isEqualTo(Errors.UNSUPPORTED_VERSION);
+    assertThat(commit(group, member, 2, 9)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
+    assertThat(commit(group, member, 0, 9)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
+    assertThat(commit(group, member, 1, 9)).isEqualTo(Errors.NONE);
+    assertThat(fetch(group, member, 2)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
+    assertThat(fetch(group, "other", 1)).isEqualTo(Errors.UNKNOWN_MEMBER_ID);
+    assertThat(fetch(group, member, 1)).isEqualTo(Errors.NONE);
+
+    assertThat(joinAsClassic(group)).isEqualTo(Errors.INCONSISTENT_GROUP_PROTOCOL);
+    var forget = new OffsetDeleteRequestData().setGroupId(group);
+    forget
+        .topics()
+        .add(
+            new OffsetDeleteRequestData.OffsetDeleteRequestTopic()
+                .setName("t")
+                .setPartitions(
+                    List.of(
+                        new OffsetDeleteRequestData.OffsetDeleteRequestPartition()
+                            .setPartitionIndex(0))));
+    var kept = (OffsetDeleteResponseData) send(ApiKeys.OFFSET_DELETE, 0, forget);
+    assertThat(kept.topics().find("t").partitions().find(0).errorCode())
+        .isEqualTo(Errors.GROUP_SUBSCRIBED_TO_TOPIC.code());
+    var delete = new DeleteGroupsRequestData().setGroupsNames(List.of(group));
+    var refused = (DeleteGroupsResponseData) send(ApiKeys.DELETE_GROUPS, 2, delete);
+    assertThat(refused.results().find(group).errorCode()).isEqualTo(Errors.NON_EMPTY_GROUP.code());
+    var left =
+        (ConsumerGroupHeartbeatResponseData)
+            send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, v, beat.setMemberEpoch(-1));
+    assertThat(left.memberEpoch()).isEqualTo(-1);
+    assertThat(joinAsClassic(group))
+        .as("empty groups convert")
+        .isEqualTo(Errors.MEMBER_ID_REQUIRED);
+    assertThat(fetch(group, null, -1)).as("offsets stay").isEqualTo(Errors.NONE);
+    var deleted = (DeleteGroupsResponseData) send(ApiKeys.DELETE_GROUPS, 2, delete);
+    assertThat(deleted.results().find(group).errorCode()).isZero();
+  }
+
+  private Errors commit(String group, String member, int epoch, int version) {
+    var commit =
+        new OffsetCommitRequestData()
+            .setGroupId(group)
+            .setMemberId(member)
+            .setGenerationIdOrMemberEpoch(epoch)
+            .setTopics(
+                List.of(
+                    new OffsetCommitRequestData.OffsetCommitRequestTopic()
+                        .setName("t")
+                        .setPartitions(
+                            List.of(
+                                new OffsetCommitRequestData.OffsetCommitRequestPartition()
+                                    .setPartitionIndex(0)
+                                    .setCommittedOffset(5)))));
+    var answer = (OffsetCommitResponseData) send(ApiKeys.OFFSET_COMMIT, version, commit);
+    return Errors.forCode(answer.topics().getFirst().partitions().getFirst().errorCode());
+  }
+
+  private Errors fetch(String group, @Nullable String member, int epoch) {
+    var fetch =
+        new OffsetFetchRequestData()
+            .setGroups(
+                List.of(
+                    new OffsetFetchRequestData.OffsetFetchRequestGroup()
+                        .setGroupId(group)
+                        .setMemberId(member)
+                        .setMemberEpoch(epoch)
+                        .setTopics(null)));
+    var answer = (OffsetFetchResponseData) send(ApiKeys.OFFSET_FETCH, 9, fetch);
+    var only = answer.groups().getFirst();
+    if (only.errorCode() == 0) {
+      assertThat(only.topics().getFirst().partitions().getFirst().committedOffset()).isEqualTo(5);
+    }
+    return Errors.forCode(only.errorCode());
+  }
+
+  private Errors joinAsClassic(String group) {
+    var join =
+        new JoinGroupRequestData()
+            .setGroupId(group)
+            .setSessionTimeoutMs(10_000)
+            .setRebalanceTimeoutMs(60_000)
+            .setProtocolType("consumer");
+    join.protocols()
+        .add(
+            new JoinGroupRequestData.JoinGroupRequestProtocol()
+                .setName("range")
+                .setMetadata(new byte[0]));
+    var answer = (JoinGroupResponseData) send(ApiKeys.JOIN_GROUP, 9, join);
+    return Errors.forCode(answer.errorCode());
+  }
+
+  @Test
+  void aMalformedConsumerHeartbeatIsToldWhatIsWrong() {
+    assertThat(refusal(beat().setMemberId(""))).isEqualTo("MemberId can't be empty.");
+    assertThat(refusal(beat().setGroupId(""))).isEqualTo("GroupId can't be empty.");
+    assertThat(refusal(beat().setInstanceId(""))).isEqualTo("InstanceId can't be empty.");
+    assertThat(refusal(beat().setRackId(" "))).isEqualTo("RackId can't be empty.");
+    assertThat(refusal(beat().setRebalanceTimeoutMs(-1)))
+        .isEqualTo("RebalanceTimeoutMs must be provided in first request.");
+    assertThat(refusal(beat().setTopicPartitions(null)))
+        .isEqualTo("TopicPartitions must be empty when (re-)joining.");
+    assertThat(refusal(beat().setSubscribedTopicNames(null)))
+        .startsWith("Either SubscribedTopicNames or SubscribedTopicRegex");
+    assertThat(refusal(beat().setMemberEpoch(-2))).isEqualTo("InstanceId can't be null.");
+    assertThat(refusal(beat().setMemberEpoch(-3)))
+        .isEqualTo("MemberEpoch is -3, but must be greater than or equal to -2.");
+
+    assertThat(beaten(beat().setServerAssignor("mine"))).isEqualTo(Errors.UNSUPPORTED_ASSIGNOR);
+    assertThat(beaten(beat().setSubscribedTopicRegex("t.*")))
+        .isEqualTo(Errors.INVALID_REGULAR_EXPRESSION);
+    assertThat(beaten(beat().setMemberEpoch(3))).isEqualTo(Errors.GROUP_ID_NOT_FOUND);
+    assertThat(beaten(beat())).isEqualTo(Errors.NONE);
+    assertThat(beaten(beat().setMemberEpoch(3))).isEqualTo(Errors.FENCED_MEMBER_EPOCH);
+    assertThat(beaten(beat().setMemberId("m2"))).isEqualTo(Errors.NONE);
+    assertThat(beaten(beat().setMemberId("m3"))).isEqualTo(Errors.GROUP_MAX_SIZE_REACHED);
+  }
+
+  private static ConsumerGroupHeartbeatRequestData beat() {
+    return new ConsumerGroupHeartbeatRequestData()
+        .setGroupId("malformed")
+        .setMemberId("m")
+        .setRebalanceTimeoutMs(60_000)
+        .setSubscribedTopicNames(List.of("t"))
+        .setTopicPartitions(List.of());
+  }
+
+  private Errors beaten(ConsumerGroupHeartbeatRequestData request) {
+    var answer =
+        (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, 1, request);
+    return Errors.forCode(answer.errorCode());
+  }
+
+  private String refusal(ConsumerGroupHeartbeatRequestData request) {
+    var answer =
+        (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, 1, request);
+    assertThat(answer.errorCode()).isEqualTo(Errors.INVALID_REQUEST.code());
+    return answer.errorMessage();
   }
 
   @Test

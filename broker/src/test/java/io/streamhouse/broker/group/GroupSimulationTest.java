@@ -132,7 +132,10 @@ class GroupSimulationTest {
                   Duration.ofMinutes(5),
                   3,
                   100,
-                  Duration.ofDays(7)));
+                  Duration.ofDays(7),
+                  new AgentConfig.Consumers(
+                      Duration.ofSeconds(45), Duration.ofSeconds(5), 3, List.of("uniform"))),
+              () -> new FakeTopics());
       next.start();
       return next;
     }
@@ -377,6 +380,11 @@ class GroupSimulationTest {
                 REBALANCING,
                 INCONSISTENT_PROTOCOL,
                 INVALID_SESSION_TIMEOUT,
+                WRONG_PROTOCOL,
+                FENCED_EPOCH,
+                STALE_EPOCH,
+                UNRELEASED_INSTANCE,
+                UNSUPPORTED_VERSION,
                 SUBSCRIBED -> {}
           }
         }

@@ -1,0 +1,710 @@
+package io.streamhouse.broker.group;
+
+import io.streamhouse.broker.group.Assignor.Subscriber;
+import io.streamhouse.broker.group.ConsumerMember.Progress;
+import io.streamhouse.broker.group.GroupAnswer.DescribedConsumer;
+import io.streamhouse.broker.group.GroupAnswer.Failed;
+import io.streamhouse.broker.group.GroupRequest.Commit;
+import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.broker.group.GroupRequest.Join;
+import io.streamhouse.broker.group.GroupRequest.Leave;
+import io.streamhouse.broker.group.StoredConsumerGroup.StoredMember;
+import io.streamhouse.metadata.PartitionId;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// A group of the consumer protocol (KIP-848), in which the coordinator computes the assignment:
+/// Kafka's rules, as a state machine. An event and its time go in, effects come out; there is no
+/// thread, clock, chance or I/O in it. Confined to its shard's loop.
+///
+/// Whenever members, their subscriptions or the topics behind them change, the group epoch rises,
+/// and the next heartbeat of any member brings a new target for each. From then on each member goes
+/// to its target on its own, at its heartbeats: first it gives up what it is to have no more, and
+/// stays at its epoch until it has; then it takes the new epoch, and of its target what nobody else
+/// has, and the rest when others have given it up. So a partition never has two owners.
+///
+/// | state       | means                                                       |
+/// |-------------|-------------------------------------------------------------|
+/// | Empty       | no members; offsets may remain                              |
+/// | Assigning   | the group epoch is ahead of the targets                     |
+/// | Reconciling | some member does not yet have its target                    |
+/// | Stable      | every member has its target                                 |
+///
+/// Everything is stored before the answer that tells it, so that epochs never go back and members
+/// go on after a failover without joining again. Sessions begin anew then.
+final class ConsumerGroup implements Group {
+
+  static final String TYPE = "consumer";
+
+  private static final long NEVER = ConsumerMember.NEVER;
+
+  private final GroupLimits.Consumers limits;
+  private final Supplier<Topics> topics;
+
+  private int groupEpoch;
+  private int assignmentEpoch;
+  private final Map<String, ConsumerMember> members = new LinkedHashMap<>();
+  private final Map<String, String> memberByInstance = new HashMap<>();
+
+  /// What each member is to own; the sets are replaced, never changed.
+  private final Map<String, Set<PartitionId>> targets = new HashMap<>();
+
+  /// Who has each partition: what members may own or have not yet given up.
+  private final Map<PartitionId, String> owners = new HashMap<>();
+
+  /// What subscriptions stood for when they were last looked at.
+  private SortedMap<String, Topics.Shape> subscribed = new TreeMap<>();
+
+  /// The version of the topics then, empty if they must be looked at again whatever it is.
+  private Optional<Long> seenVersion = Optional.empty();
+
+  private final List<GroupEffect> effects = new ArrayList<>();
+  private boolean changed;
+
+  /// What the targets were computed from is so no more.
+  private boolean outdated;
+
+  /// @param topics those of now, at any time
+  ConsumerGroup(GroupLimits.Consumers limits, Supplier<Topics> topics) {
+    this.limits = limits;
+    this.topics = topics;
+  }
+
+  /// A group as another coordinator left it.
+  ///
+  /// @throws IllegalArgumentException if a partition has two owners in it
+  static ConsumerGroup restore(
+      GroupLimits.Consumers limits, Supplier<Topics> topics, StoredConsumerGroup stored, Now now) {
+    var group = new ConsumerGroup(limits, topics);
+    group.groupEpoch = stored.groupEpoch();
+    group.assignmentEpoch = stored.assignmentEpoch();
+    group.subscribed = stored.topics();
+    for (var one : stored.members()) {
+      var member = new ConsumerMember(one.id());
+      member.instanceId = one.instanceId();
+      member.rackId = one.rackId();
+      member.clientId = one.clientId();
+      member.clientHost = one.clientHost();
+      member.rebalanceTimeoutMillis = one.rebalanceTimeoutMillis();
+      member.topics = one.topics();
+      member.assignor = one.assignor();
+      member.epoch = one.epoch();
+      member.previousEpoch = one.previousEpoch();
+      member.progress = one.progress();
+      member.assigned = one.assigned();
+      member.revoking = one.revoking();
+      group.touch(member, now);
+      if (member.progress == Progress.UNREVOKED) {
+        group.awaitRevocation(member, now);
+      }
+      group.members.put(member.id, member);
+      if (member.instanceId != null) {
+        group.memberByInstance.put(member.instanceId, member.id);
+      }
+      group.targets.put(member.id, one.target());
+      for (var held : List.of(member.assigned, member.revoking)) {
+        for (var partition : held.keySet()) {
+          if (group.owners.put(partition, member.id) != null) {
+            throw new IllegalArgumentException("two owners of " + partition);
+          }
+        }
+      }
+    }
+    return group;
+  }
+
+  @Override
+  public StoredConsumerGroup stored() {
+    return new StoredConsumerGroup(
+        groupEpoch,
+        assignmentEpoch,
+        subscribed,
+        members.values().stream()
+            .map(one ->
+                new StoredMember(
+                    one.id,
+                    one.instanceId,
+                    one.rackId,
+                    one.clientId,
+                    one.clientHost,
+                    one.rebalanceTimeoutMillis,
+                    one.topics,
+                    one.assignor,
+                    one.epoch,
+                    one.previousEpoch,
+                    one.progress,
+                    one.assigned,
+                    one.revoking,
+                    target(one)))
+            .toList());
+  }
+
+  ConsumerGroupState state() {
+    if (members.isEmpty()) {
+      return ConsumerGroupState.EMPTY;
+    }
+    if (groupEpoch > assignmentEpoch) {
+      return ConsumerGroupState.ASSIGNING;
+    }
+    return members.values().stream().allMatch(this::isReconciled)
+        ? ConsumerGroupState.STABLE
+        : ConsumerGroupState.RECONCILING;
+  }
+
+  private boolean isReconciled(ConsumerMember member) {
+    return member.progress == Progress.STABLE && member.epoch == assignmentEpoch;
+  }
+
+  int groupEpoch() {
+    return groupEpoch;
+  }
+
+  @Override
+  public String type() {
+    return TYPE;
+  }
+
+  @Override
+  public String protocolType() {
+    return Subscriptions.PROTOCOL_TYPE;
+  }
+
+  @Override
+  public String stateText() {
+    return state().text();
+  }
+
+  @Override
+  public boolean isEmpty() {
+    return members.isEmpty();
+  }
+
+  @Override
+  public boolean unused() {
+    return members.isEmpty() && groupEpoch == 0;
+  }
+
+  /// It is none for those who only know classic groups.
+  @Override
+  public GroupAnswer describe() {
+    return new Failed(GroupFailure.WRONG_PROTOCOL);
+  }
+
+  @Override
+  public GroupAnswer describeConsumers() {
+    return new GroupAnswer.ConsumersDescribed(
+        state(),
+        groupEpoch,
+        assignmentEpoch,
+        assignor().text(),
+        members.values().stream()
+            .map(one ->
+                new DescribedConsumer(
+                    one.id,
+                    one.instanceId,
+                    one.rackId,
+                    one.epoch,
+                    one.clientId,
+                    one.clientHost,
+                    List.copyOf(one.topics),
+                    one.assigned.keySet(),
+                    target(one)))
+            .toList());
+  }
+
+  @Override
+  public Optional<Set<String>> readTopics() {
+    var read = new HashSet<String>();
+    members.values().forEach(one -> read.addAll(one.topics));
+    return Optional.of(read);
+  }
+
+  @Override
+  public Optional<GroupFailure> refusesFetch(@Nullable String memberId, int memberEpoch) {
+    if (memberId == null && memberEpoch < 0) {
+      return Optional.empty();
+    }
+    var member = memberId == null ? null : members.get(memberId);
+    if (member == null) {
+      return Optional.of(GroupFailure.UNKNOWN_MEMBER);
+    }
+    return member.epoch == memberEpoch ? Optional.empty() : Optional.of(GroupFailure.STALE_EPOCH);
+  }
+
+  @Override
+  public List<GroupEffect> handle(long request, GroupRequest.OfMember event, Now now) {
+    switch (event) {
+      case ConsumerHeartbeat beat -> beat(request, beat, now);
+      case Commit commit -> commit(request, commit);
+      // No member of this group speaks the classic protocol.
+      case Join join ->
+          fail(
+              request,
+              members.isEmpty() ? GroupFailure.UNKNOWN_MEMBER : GroupFailure.INCONSISTENT_PROTOCOL,
+              join.memberId());
+      case GroupRequest.Sync sync -> fail(request, GroupFailure.UNKNOWN_MEMBER, sync.memberId());
+      case GroupRequest.Heartbeat heartbeat ->
+          fail(request, GroupFailure.UNKNOWN_MEMBER, heartbeat.memberId());
+      case Leave leave ->
+          answer(
+              request,
+              new GroupAnswer.Left(
+                  Collections.nCopies(
+                      leave.members().size(), Optional.of(GroupFailure.UNKNOWN_MEMBER))));
+    }
+    // An event that changes nothing only ever moves deadlines away.
+    return finish(changed);
+  }
+
+  @Override
+  public List<GroupEffect> pass(Now now) {
+    for (var member : List.copyOf(members.values())) {
+      if (Math.min(member.sessionEndNanos, member.revokeEndNanos) <= now.nanos()) {
+        remove(member);
+      }
+    }
+    return finish(true);
+  }
+
+  private List<GroupEffect> finish(boolean wake) {
+    var result = new ArrayList<GroupEffect>();
+    if (changed) {
+      result.add(new GroupEffect.Save());
+    }
+    result.addAll(effects);
+    long wakeAt = NEVER;
+    for (var member : wake ? members.values() : List.<ConsumerMember>of()) {
+      wakeAt = Math.min(wakeAt, Math.min(member.sessionEndNanos, member.revokeEndNanos));
+    }
+    if (wakeAt != NEVER) {
+      result.add(new GroupEffect.WakeAt(wakeAt));
+    }
+    effects.clear();
+    changed = false;
+    return result;
+  }
+
+  // Heartbeats
+
+  private void beat(long request, ConsumerHeartbeat beat, Now now) {
+    var refusal = check(beat);
+    if (refusal.isPresent()) {
+      fail(request, refusal.get(), beat.memberId());
+    } else if (beat.memberEpoch() < ConsumerHeartbeat.JOIN) {
+      leave(beat);
+      answer(request, beaten(beat.memberId(), beat.memberEpoch(), Optional.empty()));
+    } else {
+      var member = memberOf(beat);
+      var before = member.assigned;
+      boolean resubscribed = update(member, beat);
+      lookAtTopics(resubscribed);
+      raiseEpochIfOutdated();
+      if (groupEpoch > assignmentEpoch) {
+        assign();
+      }
+      reconcile(member, beat.owned(), resubscribed, now);
+      touch(member, now);
+      boolean whole =
+          beat.rebalanceTimeoutMillis() >= 0 && beat.topics() != null && beat.owned() != null;
+      boolean tell =
+          beat.memberEpoch() == ConsumerHeartbeat.JOIN
+              || whole
+              || !member.assigned.keySet().equals(before.keySet());
+      answer(
+          request,
+          beaten(
+              member.id,
+              member.epoch,
+              tell ? Optional.of(member.assigned.keySet()) : Optional.empty()));
+    }
+  }
+
+  private GroupAnswer beaten(String id, int epoch, Optional<Set<PartitionId>> assignment) {
+    return new GroupAnswer.Beaten(id, epoch, limits.heartbeatMillis(), assignment);
+  }
+
+  private Optional<GroupFailure> check(ConsumerHeartbeat beat) {
+    boolean joins = beat.memberEpoch() == ConsumerHeartbeat.JOIN;
+    var member = members.get(beat.memberId());
+    if (joins && member == null && members.size() >= limits.maxSize()) {
+      return Optional.of(GroupFailure.GROUP_FULL);
+    }
+    if (beat.instanceId() != null) {
+      var id = memberByInstance.get(beat.instanceId());
+      var holder = id == null ? null : members.get(id);
+      if (holder == null) {
+        return joins ? Optional.empty() : Optional.of(GroupFailure.UNKNOWN_MEMBER);
+      }
+      if (!holder.id.equals(beat.memberId())) {
+        if (!joins) {
+          return Optional.of(GroupFailure.FENCED_INSTANCE);
+        }
+        return holder.epoch == ConsumerHeartbeat.LEAVE_FOR_A_WHILE
+            ? Optional.empty()
+            : Optional.of(GroupFailure.UNRELEASED_INSTANCE);
+      }
+    }
+    if (joins) {
+      return Optional.empty();
+    }
+    if (member == null) {
+      return Optional.of(GroupFailure.UNKNOWN_MEMBER);
+    }
+    return beat.memberEpoch() < ConsumerHeartbeat.JOIN || isAt(member, beat)
+        ? Optional.empty()
+        : Optional.of(GroupFailure.FENCED_EPOCH);
+  }
+
+  /// Whether the member is at the epoch it names; or at the one before, if the answer that brought
+  /// the new one was lost: then it owns nothing that it was not left.
+  private static boolean isAt(ConsumerMember member, ConsumerHeartbeat beat) {
+    return beat.memberEpoch() == member.epoch
+        || (beat.memberEpoch() < member.epoch
+            && beat.memberEpoch() == member.previousEpoch
+            && beat.owned() != null
+            && member.assigned.keySet().containsAll(beat.owned()));
+  }
+
+  private void leave(ConsumerHeartbeat beat) {
+    var member = member(beat.memberId());
+    if (beat.memberEpoch() == ConsumerHeartbeat.LEAVE) {
+      remove(member);
+    } else {
+      // Its place is kept until its session ends; what it was to give up, it has.
+      member.epoch = ConsumerHeartbeat.LEAVE_FOR_A_WHILE;
+      member.progress = Progress.STABLE;
+      hold(member, member.assigned, new TreeMap<>());
+      member.revokeEndNanos = NEVER;
+      changed = true;
+    }
+  }
+
+  private ConsumerMember memberOf(ConsumerHeartbeat beat) {
+    var known = members.get(beat.memberId());
+    if (known != null) {
+      return known;
+    }
+    var member = new ConsumerMember(beat.memberId());
+    var holder = beat.instanceId() == null ? null : memberByInstance.get(beat.instanceId());
+    if (holder == null) {
+      members.put(member.id, member);
+      outdated = true;
+    } else {
+      replace(member(holder), member);
+    }
+    changed = true;
+    return member;
+  }
+
+  /// A static member is back with another id: it has the old one's place, target and partitions.
+  private void replace(ConsumerMember old, ConsumerMember member) {
+    member.topics = old.topics;
+    member.assignor = old.assignor;
+    member.rebalanceTimeoutMillis = old.rebalanceTimeoutMillis;
+    member.previousEpoch = 0;
+    var all = List.copyOf(members.values());
+    members.clear();
+    for (var one : all) {
+      var next = one == old ? member : one;
+      members.put(next.id, next);
+    }
+    targets.put(member.id, target(old));
+    targets.remove(old.id);
+    var assigned = old.assigned;
+    hold(old, new TreeMap<>(), new TreeMap<>());
+    hold(member, assigned, new TreeMap<>());
+  }
+
+  /// Takes over what the member says of itself.
+  ///
+  /// @return whether it reads other topics than before
+  private boolean update(ConsumerMember member, ConsumerHeartbeat beat) {
+    if (!member.clientId.equals(beat.clientId()) || !member.clientHost.equals(beat.clientHost())) {
+      member.clientId = beat.clientId();
+      member.clientHost = beat.clientHost();
+      changed = true;
+    }
+    if (beat.instanceId() != null && !beat.instanceId().equals(member.instanceId)) {
+      if (member.instanceId != null) {
+        memberByInstance.remove(member.instanceId, member.id);
+      }
+      member.instanceId = beat.instanceId();
+      changed = true;
+    }
+    if (member.instanceId != null) {
+      memberByInstance.put(member.instanceId, member.id);
+    }
+    if (beat.rackId() != null && !beat.rackId().equals(member.rackId)) {
+      member.rackId = beat.rackId();
+      changed = true;
+    }
+    if (beat.rebalanceTimeoutMillis() >= 0
+        && beat.rebalanceTimeoutMillis() != member.rebalanceTimeoutMillis) {
+      member.rebalanceTimeoutMillis = beat.rebalanceTimeoutMillis();
+      changed = true;
+    }
+    if (beat.assignor() != null && !beat.assignor().equals(member.assignor)) {
+      member.assignor = beat.assignor();
+      changed = true;
+    }
+    if (beat.topics() == null || beat.topics().equals(member.topics)) {
+      return false;
+    }
+    member.topics = Collections.unmodifiableSortedSet(new TreeSet<>(beat.topics()));
+    outdated = true;
+    return true;
+  }
+
+  /// Sees whether subscriptions stand for other partitions than before.
+  private void lookAtTopics(boolean resubscribed) {
+    var now = topics.get();
+    if (!resubscribed && seenVersion.equals(Optional.of(now.version()))) {
+      return;
+    }
+    seenVersion = Optional.of(now.version());
+    var found = new TreeMap<String, Topics.Shape>();
+    for (var member : members.values()) {
+      for (var topic : member.topics) {
+        var shape = found.containsKey(topic) ? null : now.shape(topic);
+        if (shape != null) {
+          found.put(topic, shape);
+        }
+      }
+    }
+    if (!found.equals(subscribed)) {
+      subscribed = found;
+      outdated = true;
+    }
+  }
+
+  /// Once per event, whatever it changed.
+  private void raiseEpochIfOutdated() {
+    if (outdated) {
+      groupEpoch++;
+      outdated = false;
+      changed = true;
+    }
+  }
+
+  // Assignment
+
+  /// Computes what each member is to own.
+  private void assign() {
+    var subscribers =
+        members.values().stream()
+            .map(one -> new Subscriber(one.id, one.instanceId, one.topics, target(one)))
+            .toList();
+    var result = assignor().assign(subscribers, subscribed);
+    targets.clear();
+    result.forEach((id, target) -> targets.put(id, Collections.unmodifiableSet(target)));
+    assignmentEpoch = groupEpoch;
+    changed = true;
+  }
+
+  /// What most members wish that wish something; of those with equal votes the one offered first.
+  private Assignor assignor() {
+    var best = limits.assignors().getFirst();
+    long most = 0;
+    for (var one : limits.assignors()) {
+      long votes =
+          members.values().stream().filter(member -> one.text().equals(member.assignor)).count();
+      if (votes > most) {
+        best = one;
+        most = votes;
+      }
+    }
+    return best;
+  }
+
+  /// Takes the member on towards its target, as far as others let it.
+  private void reconcile(
+      ConsumerMember member, @Nullable Set<PartitionId> owned, boolean resubscribed, Now now) {
+    switch (member.progress) {
+      case STABLE -> {
+        if (member.epoch != assignmentEpoch) {
+          proceed(member, owned, now);
+        }
+      }
+      case UNREVOKED -> {
+        if (member.gaveUp(member.revoking.keySet(), owned)) {
+          proceed(member, owned, now);
+        } else if (resubscribed) {
+          dropUnsubscribed(member, now);
+        }
+      }
+      case UNRELEASED -> proceed(member, owned, now);
+    }
+  }
+
+  private void proceed(ConsumerMember member, @Nullable Set<PartitionId> owned, Now now) {
+    var target = target(member);
+    var kept = new TreeMap<PartitionId, Integer>();
+    var revoked = new TreeMap<PartitionId, Integer>();
+    member.assigned.forEach(
+        (partition, since) -> (target.contains(partition) ? kept : revoked).put(partition, since));
+    if (!member.gaveUp(revoked.keySet(), owned) && !revoked.isEmpty()) {
+      member.progress = Progress.UNREVOKED;
+      hold(member, kept, revoked);
+      awaitRevocation(member, now);
+      changed = true;
+      return;
+    }
+    boolean waits = false;
+    for (var partition : target) {
+      var owner = owners.get(partition);
+      if (owner == null || owner.equals(member.id)) {
+        kept.putIfAbsent(partition, assignmentEpoch);
+      } else {
+        waits = true;
+      }
+    }
+    var next = waits ? Progress.UNRELEASED : Progress.STABLE;
+    if (next == member.progress
+        && member.epoch == assignmentEpoch
+        && kept.equals(member.assigned)
+        && member.revoking.isEmpty()) {
+      return;
+    }
+    member.progress = next;
+    member.advance(assignmentEpoch);
+    hold(member, kept, new TreeMap<>());
+    member.revokeEndNanos = NEVER;
+    changed = true;
+  }
+
+  /// What the member reads no more is not left to it until it gave up the rest.
+  private void dropUnsubscribed(ConsumerMember member, Now now) {
+    var read = new HashSet<UUID>();
+    for (var topic : member.topics) {
+      var shape = subscribed.get(topic);
+      if (shape != null) {
+        read.add(shape.id());
+      }
+    }
+    var kept = new TreeMap<PartitionId, Integer>();
+    var revoked = new TreeMap<>(member.revoking);
+    member.assigned.forEach((partition, since) ->
+        (read.contains(partition.topicId()) ? kept : revoked).put(partition, since));
+    if (kept.size() != member.assigned.size()) {
+      hold(member, kept, revoked);
+      awaitRevocation(member, now);
+      changed = true;
+    }
+  }
+
+  /// Sets what the member has. The maps are taken over.
+  private void hold(
+      ConsumerMember member,
+      SortedMap<PartitionId, Integer> assigned,
+      SortedMap<PartitionId, Integer> revoking) {
+    member.assigned.keySet().forEach(one -> owners.remove(one, member.id));
+    member.revoking.keySet().forEach(one -> owners.remove(one, member.id));
+    member.assigned = Collections.unmodifiableSortedMap(assigned);
+    member.revoking = Collections.unmodifiableSortedMap(revoking);
+    for (var held : List.of(assigned, revoking)) {
+      for (var partition : held.keySet()) {
+        var other = owners.put(partition, member.id);
+        if (other != null) {
+          throw new IllegalStateException(
+              partition + " for " + member.id + " is still " + other + "'s");
+        }
+      }
+    }
+  }
+
+  // Commits
+
+  private void commit(long request, Commit commit) {
+    if (commit.generation() < 0 && members.isEmpty()) {
+      take(request, commit, Set.of());
+      return;
+    }
+    var member = members.get(commit.memberId());
+    if (member == null) {
+      fail(request, GroupFailure.UNKNOWN_MEMBER, commit.memberId());
+    } else if (!commit.knowsEpochs()) {
+      fail(request, GroupFailure.UNSUPPORTED_VERSION, commit.memberId());
+    } else if (commit.generation() > member.epoch) {
+      fail(request, GroupFailure.STALE_EPOCH, commit.memberId());
+    } else if (commit.generation() == member.epoch) {
+      take(request, commit, Set.of());
+    } else {
+      // What was the member's then and still is, nobody else can have moved on (KIP-1251).
+      var stale = new TreeSet<PartitionId>();
+      for (var partition : commit.offsets().keySet()) {
+        var since = member.since(partition);
+        if (since == null || commit.generation() < since) {
+          stale.add(partition);
+        }
+      }
+      take(request, commit, stale);
+    }
+  }
+
+  private void take(long request, Commit commit, Set<PartitionId> stale) {
+    var offsets = new HashMap<>(commit.offsets());
+    offsets.keySet().removeAll(stale);
+    effects.add(new GroupEffect.Commit(offsets));
+    answer(request, new GroupAnswer.Committed(stale));
+  }
+
+  // Members
+
+  private void remove(ConsumerMember member) {
+    hold(member, new TreeMap<>(), new TreeMap<>());
+    members.remove(member.id);
+    if (member.instanceId != null) {
+      memberByInstance.remove(member.instanceId, member.id);
+    }
+    targets.remove(member.id);
+    outdated = true;
+    // Topics that only it read count no more.
+    lookAtTopics(true);
+    raiseEpochIfOutdated();
+  }
+
+  private Set<PartitionId> target(ConsumerMember member) {
+    return targets.getOrDefault(member.id, Set.of());
+  }
+
+  private ConsumerMember member(String id) {
+    var member = members.get(id);
+    if (member == null) {
+      throw new IllegalStateException("no member " + id);
+    }
+    return member;
+  }
+
+  private void touch(ConsumerMember member, Now now) {
+    member.sessionEndNanos = now.nanos() + nanos(limits.sessionMillis());
+  }
+
+  private void awaitRevocation(ConsumerMember member, Now now) {
+    member.revokeEndNanos = now.nanos() + nanos(member.rebalanceTimeoutMillis);
+  }
+
+  private static long nanos(int millis) {
+    return millis * 1_000_000L;
+  }
+
+  private void answer(long request, GroupAnswer answer) {
+    effects.add(new GroupEffect.Answer(request, answer));
+  }
+
+  private void fail(long request, GroupFailure failure, String memberId) {
+    answer(request, new Failed(failure, memberId));
+  }
+}

@@ -1,0 +1,41 @@
+package io.streamhouse.broker.group;
+
+import io.streamhouse.broker.catalog.Image;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/// The topics there are, as of one moment: what a coordinator that assigns partitions must know.
+/// Immutable.
+public interface Topics {
+
+  /// Differs from that of any other moment at which other topics were there, or other partitions.
+  long version();
+
+  /// A topic as it is now, null if there is none of this name.
+  @Nullable Shape shape(String topic);
+
+  static Topics of(Image image) {
+    return new Topics() {
+      @Override
+      public long version() {
+        return image.changes();
+      }
+
+      @Override
+      public @Nullable Shape shape(String name) {
+        var topic = image.topic(name);
+        return topic == null ? null : new Shape(topic.id(), topic.partitions());
+      }
+    };
+  }
+
+  /// @param partitions how many there are, numbered from 0
+  record Shape(UUID id, int partitions) {
+
+    public Shape {
+      if (partitions < 0) {
+        throw new IllegalArgumentException(partitions + " partitions");
+      }
+    }
+  }
+}

@@ -1,0 +1,354 @@
+package io.streamhouse.broker.group;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.group.GroupAnswer.Beaten;
+import io.streamhouse.broker.group.GroupAnswer.Committed;
+import io.streamhouse.broker.group.GroupAnswer.Failed;
+import io.streamhouse.broker.group.GroupRequest.Commit;
+import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.PartitionId;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/// The rules of the consumer protocol, one by one.
+class ConsumerGroupTest {
+
+  private static final int SESSION = 45_000;
+  private static final int REBALANCE = 60_000;
+  private static final GroupLimits.Consumers LIMITS =
+      new GroupLimits.Consumers(SESSION, 5_000, 3, List.of(Assignor.values()));
+
+  private final FakeTopics topics = new FakeTopics().with("t", 4);
+  private long millis;
+  private int saves;
+  private ConsumerGroup group = new ConsumerGroup(LIMITS, () -> topics);
+
+  private Now now() {
+    return new Now(millis * 1_000_000, millis);
+  }
+
+  private GroupAnswer ask(GroupRequest.OfMember request) {
+    return take(group.handle(0, request, now())).orElseThrow();
+  }
+
+  private void pass(int elapsedMillis) {
+    millis += elapsedMillis;
+    take(group.pass(now()));
+  }
+
+  private Optional<GroupAnswer> take(List<GroupEffect> effects) {
+    GroupAnswer answered = null;
+    for (var effect : effects) {
+      switch (effect) {
+        case GroupEffect.Save _ -> {
+          saves++;
+          assertThat(StoredConsumerGroup.decode(group.stored().encode())).isEqualTo(group.stored());
+        }
+        case GroupEffect.Answer(long _, var answer) -> answered = answer;
+        case GroupEffect.Commit _, GroupEffect.WakeAt _ -> {}
+      }
+    }
+    return Optional.ofNullable(answered);
+  }
+
+  private Set<PartitionId> of(String topic, int... partitions) {
+    var all = new TreeSet<PartitionId>();
+    var shape = topics.shape(topic);
+    for (int one : partitions) {
+      all.add(new PartitionId(requireNonNull(shape).id(), one));
+    }
+    return all;
+  }
+
+  private static ConsumerHeartbeat whole(
+      String id,
+      @Nullable String instance,
+      int epoch,
+      Set<String> topics,
+      @Nullable Set<PartitionId> owned) {
+    return new ConsumerHeartbeat(
+        id, instance, null, epoch, "c", "/h", REBALANCE, topics, null, owned);
+  }
+
+  private static ConsumerHeartbeat beat(
+      String id, @Nullable String instance, int epoch, @Nullable Set<PartitionId> owned) {
+    return new ConsumerHeartbeat(id, instance, null, epoch, "c", "/h", -1, null, null, owned);
+  }
+
+  private GroupAnswer join(String id) {
+    return ask(whole(id, null, 0, Set.of("t"), Set.of()));
+  }
+
+  private GroupAnswer beat(String id, int epoch) {
+    return ask(beat(id, null, epoch, null));
+  }
+
+  private GroupAnswer beat(String id, int epoch, Set<PartitionId> owned) {
+    return ask(beat(id, null, epoch, owned));
+  }
+
+  private static Beaten beaten(String id, int epoch) {
+    return new Beaten(id, epoch, 5_000, Optional.empty());
+  }
+
+  private static Beaten beaten(String id, int epoch, Set<PartitionId> assignment) {
+    return new Beaten(id, epoch, 5_000, Optional.of(assignment));
+  }
+
+  private static GroupFailure failure(GroupAnswer answer) {
+    return ((Failed) answer).failure();
+  }
+
+  private void restart() {
+    group =
+        ConsumerGroup.restore(
+            LIMITS, () -> topics, StoredConsumerGroup.decode(group.stored().encode()), now());
+  }
+
+  @Test
+  void theFirstMemberHasEverythingAtOnceAndHeartbeatsChangeNothing() {
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
+    assertThat(join("a")).isEqualTo(beaten("a", 1, of("t", 0, 1, 2, 3)));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.STABLE);
+    assertThat(saves).isEqualTo(1);
+
+    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1));
+    assertThat(saves).as("nothing to store").isEqualTo(1);
+  }
+
+  @Test
+  void aPartitionGoesToTheNewMemberOnlyWhenTheOldOneGaveItUp() {
+    join("a");
+    assertThat(join("b")).isEqualTo(beaten("b", 2, Set.of()));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.RECONCILING);
+    assertThat(beat("b", 2)).as("still a's").isEqualTo(beaten("b", 2));
+
+    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1, of("t", 0, 1)));
+    assertThat(beat("a", 1)).as("not yet given up").isEqualTo(beaten("a", 1));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
+    assertThat(beat("a", 1, of("t", 0, 1, 2))).isEqualTo(beaten("a", 1));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
+
+    assertThat(beat("a", 1, of("t", 0, 1))).isEqualTo(beaten("a", 2));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.STABLE);
+  }
+
+  @Test
+  void whatAMemberThatLeavesHadGoesToTheOthersAtTheirNextHeartbeat() {
+    join("a");
+    join("b");
+    assertThat(beat("a", 1, of("t", 0, 1)))
+        .as("gave it up unasked")
+        .isEqualTo(beaten("a", 2, of("t", 0, 1)));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+
+    assertThat(beat("a", -1)).isEqualTo(beaten("a", -1));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.ASSIGNING);
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 3, of("t", 0, 1, 2, 3)));
+    assertThat(failure(beat("a", 2))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+
+    assertThat(beat("b", -1)).isEqualTo(beaten("b", -1));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
+    assertThat(group.groupEpoch()).isEqualTo(4);
+    assertThat(group.unused()).isFalse();
+  }
+
+  @Test
+  void aMemberWhoseAnswerWasLostMayAskAgainAtTheEpochBefore() {
+    join("a");
+    assertThat(join("a")).as("its join was lost").isEqualTo(beaten("a", 1, of("t", 0, 1, 2, 3)));
+    topics.with("t", 5);
+    assertThat(beat("a", 1)).isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3, 4)));
+
+    assertThat(ask(whole("a", null, 1, Set.of("t"), of("t", 0, 1, 2, 3))))
+        .isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3, 4)));
+    assertThat(failure(beat("a", 1))).as("owns what?").isEqualTo(GroupFailure.FENCED_EPOCH);
+    topics.with("u", 1);
+    assertThat(failure(beat("a", 1, of("u", 0)))).isEqualTo(GroupFailure.FENCED_EPOCH);
+    assertThat(failure(beat("a", 3, Set.of()))).isEqualTo(GroupFailure.FENCED_EPOCH);
+    topics.with("t", 6);
+    beat("a", 2);
+    assertThat(failure(beat("a", 1, Set.of())))
+        .as("two behind")
+        .isEqualTo(GroupFailure.FENCED_EPOCH);
+  }
+
+  @Test
+  void aMemberThatJoinsAgainHasGivenUpWhatItHad() {
+    join("a");
+    join("b");
+    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1, of("t", 0, 1)));
+    assertThat(join("a")).isEqualTo(beaten("a", 2, of("t", 0, 1)));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+  }
+
+  @Test
+  void aSilentMemberIsOutAndSoIsOneThatDoesNotGiveUpInTime() {
+    join("a");
+    join("b");
+    pass(SESSION - 1);
+    beat("a", 1);
+    pass(1);
+    assertThat(failure(beat("b", 2))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(beat("a", 1, of("t", 0, 1))).as("back to all of it").isInstanceOf(Beaten.class);
+
+    join("c");
+    beat("a", group.groupEpoch() - 1);
+    int epoch = ((Beaten) beat("a", group.groupEpoch() - 1)).memberEpoch();
+    for (int waited = 0; waited < REBALANCE; waited += 20_000) {
+      assertThat(beat("a", epoch)).isInstanceOf(Beaten.class);
+      beat("c", group.groupEpoch());
+      pass(20_000);
+    }
+    assertThat(failure(beat("a", epoch))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(beat("c", group.groupEpoch() - 1))
+        .isEqualTo(beaten("c", group.groupEpoch(), of("t", 0, 1, 2, 3)));
+  }
+
+  @Test
+  void aStaticMemberThatLeftForAWhileComesBackToItsPartitions() {
+    ask(whole("a", "i", 0, Set.of("t"), Set.of()));
+    assertThat(failure(ask(whole("b", "i", 0, Set.of("t"), Set.of()))))
+        .isEqualTo(GroupFailure.UNRELEASED_INSTANCE);
+    assertThat(ask(beat("a", "i", -2, null))).isEqualTo(beaten("a", -2));
+    assertThat(failure(ask(beat("a", "i", 1, null)))).isEqualTo(GroupFailure.FENCED_EPOCH);
+
+    assertThat(ask(whole("b", "i", 0, Set.of("t"), Set.of())))
+        .isEqualTo(beaten("b", 1, of("t", 0, 1, 2, 3)));
+    assertThat(group.groupEpoch()).as("no rebalance").isEqualTo(1);
+    assertThat(failure(ask(beat("a", "i", 1, null)))).isEqualTo(GroupFailure.FENCED_INSTANCE);
+    assertThat(failure(ask(beat("b", "other", 1, null)))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+
+    ask(beat("b", "i", -2, null));
+    pass(SESSION);
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
+  }
+
+  @Test
+  void partitionsOfAStaticMemberThatIsAwayStayItsOwn() {
+    ask(whole("a", "i", 0, Set.of("t"), Set.of()));
+    ask(beat("a", "i", -2, null));
+    assertThat(join("b")).isEqualTo(beaten("b", 2, Set.of()));
+    assertThat(ask(whole("c", "i", 0, Set.of("t"), Set.of())))
+        .as("its target meanwhile")
+        .isEqualTo(beaten("c", 2, of("t", 0, 1)));
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+  }
+
+  @Test
+  void otherSubscriptionsAndOtherPartitionsMakeANewEpoch() {
+    join("a");
+    topics.with("u", 2);
+    assertThat(beat("a", 1)).as("not its topic").isEqualTo(beaten("a", 1));
+    assertThat(ask(whole("a", null, 1, Set.of("u", "none"), null)))
+        .as("t is to be given up first")
+        .isEqualTo(beaten("a", 1, Set.of()));
+    var u = new HashSet<>(of("u", 0, 1));
+    assertThat(beat("a", 1, Set.of())).isEqualTo(beaten("a", 2, u));
+    u.addAll(of("u", 2));
+    assertThat(topics.with("u", 3)).isNotNull();
+    u.addAll(of("u", 2));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3, u));
+    topics.delete("u");
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3, Set.of()));
+    assertThat(beat("a", 3, Set.of())).isEqualTo(beaten("a", 4));
+    topics.with("none", 1);
+    assertThat(beat("a", 4)).isEqualTo(beaten("a", 5, of("none", 0)));
+  }
+
+  @Test
+  void mostVotesDecideHowItIsAssigned() {
+    topics.with("u", 3);
+    for (var id : List.of("a", "b")) {
+      ask(
+          new ConsumerHeartbeat(
+              id, null, "rack", 0, "c", "/h", REBALANCE, Set.of("u"), "range", Set.of()));
+    }
+    join("c");
+    var described = (GroupAnswer.ConsumersDescribed) group.describeConsumers();
+    assertThat(described.assignor()).isEqualTo("range");
+    assertThat(described.members())
+        .extracting(GroupAnswer.DescribedConsumer::target)
+        .containsExactly(of("u", 0, 1), of("u", 2), of("t", 0, 1, 2, 3));
+    assertThat(failure(join("d"))).isEqualTo(GroupFailure.GROUP_FULL);
+    assertThat(join("c")).as("is in already").isInstanceOf(Beaten.class);
+  }
+
+  @Test
+  void offsetsAreTakenAtTheMembersEpochAndForWhatItHadSinceAnEarlierOne() {
+    var offset = new CommittedOffset(1, Optional.empty(), "", 0);
+    join("a");
+    topics.with("t", 5);
+    beat("a", 1);
+    var offsets =
+        Map.of(
+            of("t", 0).iterator().next(), offset,
+            of("t", 4).iterator().next(), offset);
+    assertThat(ask(new Commit("a", null, 2, offsets))).isEqualTo(new Committed());
+    assertThat(ask(new Commit("a", null, 1, offsets))).isEqualTo(new Committed(of("t", 4)));
+    assertThat(ask(new Commit("a", null, 0, offsets))).isEqualTo(new Committed(of("t", 0, 4)));
+    assertThat(failure(ask(new Commit("a", null, 3, offsets)))).isEqualTo(GroupFailure.STALE_EPOCH);
+    assertThat(failure(ask(new Commit("x", null, 2, offsets))))
+        .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(failure(ask(new Commit("", null, -1, offsets))))
+        .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(failure(ask(new Commit("a", null, 2, false, offsets))))
+        .isEqualTo(GroupFailure.UNSUPPORTED_VERSION);
+
+    assertThat(group.refusesFetch("a", 2)).isEmpty();
+    assertThat(group.refusesFetch("a", 1)).contains(GroupFailure.STALE_EPOCH);
+    assertThat(group.refusesFetch("x", 1)).contains(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(group.refusesFetch(null, -1)).isEmpty();
+
+    beat("a", -1);
+    assertThat(ask(new Commit("", null, -1, offsets))).isEqualTo(new Committed());
+  }
+
+  @Test
+  void membersGoOnAfterARestartWithoutJoiningAgain() {
+    join("a");
+    join("b");
+    beat("a", 1);
+    restart();
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
+    assertThat(beat("a", 1, of("t", 0, 1))).isEqualTo(beaten("a", 2));
+    restart();
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+    restart();
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
+    assertThat(group.groupEpoch()).isEqualTo(2);
+    restart();
+    join("c");
+    beat("a", 2);
+    restart();
+    pass(SESSION);
+    assertThat(group.state()).as("sessions ran on").isEqualTo(ConsumerGroupState.EMPTY);
+  }
+
+  @Test
+  void classicMembersAreNotOfThisGroup() {
+    join("a");
+    var join =
+        new GroupRequest.Join(
+            "", null, "n", false, false, "c", "/h", 10_000, 10_000, "consumer", List.of(), "");
+    assertThat(failure(ask(join))).isEqualTo(GroupFailure.INCONSISTENT_PROTOCOL);
+    assertThat(failure(ask(new GroupRequest.Heartbeat("a", null, 1))))
+        .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(failure(ask(new GroupRequest.Sync("a", null, 1, null, null, Map.of()))))
+        .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(ask(new GroupRequest.Leave(List.of(new GroupRequest.Leaver("a", null, "")))))
+        .isEqualTo(new GroupAnswer.Left(List.of(Optional.of(GroupFailure.UNKNOWN_MEMBER))));
+    assertThat(failure(group.describe())).isEqualTo(GroupFailure.WRONG_PROTOCOL);
+    assertThat(group.readTopics()).contains(Set.of("t"));
+  }
+}

@@ -1,0 +1,36 @@
+package io.streamhouse.broker.group;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/// Topics that tests make, grow and delete.
+final class FakeTopics implements Topics {
+
+  private final Map<String, Shape> shapes = new HashMap<>();
+  private long version;
+
+  /// A topic of this name has so many partitions now; one that was gone is another one.
+  FakeTopics with(String name, int partitions) {
+    version++;
+    var known = shapes.get(name);
+    shapes.put(name, new Shape(known == null ? new UUID(7, version) : known.id(), partitions));
+    return this;
+  }
+
+  void delete(String name) {
+    version++;
+    shapes.remove(name);
+  }
+
+  @Override
+  public long version() {
+    return version;
+  }
+
+  @Override
+  public @Nullable Shape shape(String topic) {
+    return shapes.get(topic);
+  }
+}
