@@ -224,10 +224,10 @@ class AgentTest {
     try (var agent = start(Map.of("streamhouse.flush.interval.ms", "600000"))) {
       produce(agent, "t", List.of("one"));
       produce(agent, "t", List.of("two"));
-      var copy = directory.resolveSibling("copy.wal");
+      var copy = directory.resolveSibling(directory.getFileName() + "-copy.wal");
       Files.copy(filesIn("wal").getFirst(), copy);
     }
-    var copy = directory.resolveSibling("copy.wal");
+    var copy = directory.resolveSibling(directory.getFileName() + "-copy.wal");
     try (var channel = Files.newByteChannel(copy, StandardOpenOption.WRITE)) {
       channel.position(150).write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4}));
     }
