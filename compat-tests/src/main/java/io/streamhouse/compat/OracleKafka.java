@@ -186,6 +186,8 @@ public final class OracleKafka implements ServerUnderTest {
     all.put("transaction.state.log.min.isr", "1");
     all.put("transaction.state.log.num.partitions", "4");
     all.put("group.initial.rebalance.delay.ms", "0");
+    all.put("group.consumer.min.assignment.interval.ms", "0");
+    all.put("group.consumer.assignment.interval.ms", "0");
     all.putAll(config);
     try {
       Files.createDirectories(data);

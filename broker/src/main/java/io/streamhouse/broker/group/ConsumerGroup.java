@@ -49,12 +49,15 @@ final class ConsumerGroup implements Group {
 
   static final String TYPE = "consumer";
 
+  /// Of a group that nobody joined; the first member makes it rise, as in Kafka.
+  private static final int FIRST_EPOCH = 1;
+
   private static final long NEVER = ConsumerMember.NEVER;
 
   private final GroupLimits.Consumers limits;
   private final Supplier<Topics> topics;
 
-  private int groupEpoch;
+  private int groupEpoch = FIRST_EPOCH;
   private int assignmentEpoch;
   private final Map<String, ConsumerMember> members = new LinkedHashMap<>();
   private final Map<String, String> memberByInstance = new HashMap<>();
@@ -194,7 +197,7 @@ final class ConsumerGroup implements Group {
 
   @Override
   public boolean unused() {
-    return members.isEmpty() && groupEpoch == 0;
+    return members.isEmpty() && groupEpoch == FIRST_EPOCH;
   }
 
   /// It is none for those who only know classic groups.

@@ -308,7 +308,7 @@ class GroupHandlersTest {
     var joined =
         (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, v, join);
     assertThat(joined.errorCode()).isZero();
-    assertThat(joined.memberEpoch()).isEqualTo(1);
+    assertThat(joined.memberEpoch()).isEqualTo(2);
     assertThat(joined.heartbeatIntervalMs()).isEqualTo(5_000);
     var given = joined.assignment().topicPartitions();
     assertThat(given).hasSize(1);
@@ -320,7 +320,7 @@ class GroupHandlersTest {
         new ConsumerGroupHeartbeatRequestData()
             .setGroupId(group)
             .setMemberId(member)
-            .setMemberEpoch(1);
+            .setMemberEpoch(2);
     var beaten =
         (ConsumerGroupHeartbeatResponseData) send(ApiKeys.CONSUMER_GROUP_HEARTBEAT, v, beat);
     assertThat(beaten.errorCode()).isZero();
@@ -340,8 +340,8 @@ class GroupHandlersTest {
     var whole = described.getFirst();
     assertThat(whole.groupState()).isEqualTo("Stable");
     assertThat(whole.assignorName()).isEqualTo("uniform");
-    assertThat(whole.groupEpoch()).isEqualTo(1);
-    assertThat(whole.assignmentEpoch()).isEqualTo(1);
+    assertThat(whole.groupEpoch()).isEqualTo(2);
+    assertThat(whole.assignmentEpoch()).isEqualTo(2);
     var only = whole.members().getFirst();
     assertThat(only.memberType()).isEqualTo((byte) (v == 0 ? -1 : 1));
     assertThat(only.assignment()).isEqualTo(only.targetAssignment());
@@ -368,13 +368,13 @@ class GroupHandlersTest {
     assertThat(classic.groupState()).isEqualTo("Dead");
     assertThat(classic.errorMessage()).isEqualTo("Group " + group + " is not a classic group.");
 
-    assertThat(commit(group, member, 1, 8)).isEqualTo(Errors.UNSUPPORTED_VERSION);
-    assertThat(commit(group, member, 2, 9)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
+    assertThat(commit(group, member, 2, 8)).isEqualTo(Errors.UNSUPPORTED_VERSION);
+    assertThat(commit(group, member, 3, 9)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
     assertThat(commit(group, member, 0, 9)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
-    assertThat(commit(group, member, 1, 9)).isEqualTo(Errors.NONE);
-    assertThat(fetch(group, member, 2)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
-    assertThat(fetch(group, "other", 1)).isEqualTo(Errors.UNKNOWN_MEMBER_ID);
-    assertThat(fetch(group, member, 1)).isEqualTo(Errors.NONE);
+    assertThat(commit(group, member, 2, 9)).isEqualTo(Errors.NONE);
+    assertThat(fetch(group, member, 3)).isEqualTo(Errors.STALE_MEMBER_EPOCH);
+    assertThat(fetch(group, "other", 2)).isEqualTo(Errors.UNKNOWN_MEMBER_ID);
+    assertThat(fetch(group, member, 2)).isEqualTo(Errors.NONE);
 
     assertThat(joinAsClassic(group)).isEqualTo(Errors.INCONSISTENT_GROUP_PROTOCOL);
     var forget = new OffsetDeleteRequestData().setGroupId(group);

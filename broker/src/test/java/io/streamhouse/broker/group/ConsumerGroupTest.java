@@ -117,29 +117,29 @@ class ConsumerGroupTest {
   @Test
   void theFirstMemberHasEverythingAtOnceAndHeartbeatsChangeNothing() {
     assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
-    assertThat(join("a")).isEqualTo(beaten("a", 1, of("t", 0, 1, 2, 3)));
+    assertThat(join("a")).isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3)));
     assertThat(group.state()).isEqualTo(ConsumerGroupState.STABLE);
     assertThat(saves).isEqualTo(1);
 
-    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
     assertThat(saves).as("nothing to store").isEqualTo(1);
   }
 
   @Test
   void aPartitionGoesToTheNewMemberOnlyWhenTheOldOneGaveItUp() {
     join("a");
-    assertThat(join("b")).isEqualTo(beaten("b", 2, Set.of()));
+    assertThat(join("b")).isEqualTo(beaten("b", 3, Set.of()));
     assertThat(group.state()).isEqualTo(ConsumerGroupState.RECONCILING);
-    assertThat(beat("b", 2)).as("still a's").isEqualTo(beaten("b", 2));
+    assertThat(beat("b", 3)).as("still a's").isEqualTo(beaten("b", 3));
 
-    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1, of("t", 0, 1)));
-    assertThat(beat("a", 1)).as("not yet given up").isEqualTo(beaten("a", 1));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
-    assertThat(beat("a", 1, of("t", 0, 1, 2))).isEqualTo(beaten("a", 1));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2, of("t", 0, 1)));
+    assertThat(beat("a", 2)).as("not yet given up").isEqualTo(beaten("a", 2));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3));
+    assertThat(beat("a", 2, of("t", 0, 1, 2))).isEqualTo(beaten("a", 2));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3));
 
-    assertThat(beat("a", 1, of("t", 0, 1))).isEqualTo(beaten("a", 2));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+    assertThat(beat("a", 2, of("t", 0, 1))).isEqualTo(beaten("a", 3));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3, of("t", 2, 3)));
     assertThat(group.state()).isEqualTo(ConsumerGroupState.STABLE);
   }
 
@@ -147,38 +147,38 @@ class ConsumerGroupTest {
   void whatAMemberThatLeavesHadGoesToTheOthersAtTheirNextHeartbeat() {
     join("a");
     join("b");
-    assertThat(beat("a", 1, of("t", 0, 1)))
+    assertThat(beat("a", 2, of("t", 0, 1)))
         .as("gave it up unasked")
-        .isEqualTo(beaten("a", 2, of("t", 0, 1)));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+        .isEqualTo(beaten("a", 3, of("t", 0, 1)));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3, of("t", 2, 3)));
 
     assertThat(beat("a", -1)).isEqualTo(beaten("a", -1));
     assertThat(group.state()).isEqualTo(ConsumerGroupState.ASSIGNING);
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 3, of("t", 0, 1, 2, 3)));
-    assertThat(failure(beat("a", 2))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 4, of("t", 0, 1, 2, 3)));
+    assertThat(failure(beat("a", 3))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
 
     assertThat(beat("b", -1)).isEqualTo(beaten("b", -1));
     assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
-    assertThat(group.groupEpoch()).isEqualTo(4);
+    assertThat(group.groupEpoch()).isEqualTo(5);
     assertThat(group.unused()).isFalse();
   }
 
   @Test
   void aMemberWhoseAnswerWasLostMayAskAgainAtTheEpochBefore() {
     join("a");
-    assertThat(join("a")).as("its join was lost").isEqualTo(beaten("a", 1, of("t", 0, 1, 2, 3)));
+    assertThat(join("a")).as("its join was lost").isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3)));
     topics.with("t", 5);
-    assertThat(beat("a", 1)).isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3, 4)));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3, of("t", 0, 1, 2, 3, 4)));
 
-    assertThat(ask(whole("a", null, 1, Set.of("t"), of("t", 0, 1, 2, 3))))
-        .isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3, 4)));
-    assertThat(failure(beat("a", 1))).as("owns what?").isEqualTo(GroupFailure.FENCED_EPOCH);
+    assertThat(ask(whole("a", null, 2, Set.of("t"), of("t", 0, 1, 2, 3))))
+        .isEqualTo(beaten("a", 3, of("t", 0, 1, 2, 3, 4)));
+    assertThat(failure(beat("a", 2))).as("owns what?").isEqualTo(GroupFailure.FENCED_EPOCH);
     topics.with("u", 1);
-    assertThat(failure(beat("a", 1, of("u", 0)))).isEqualTo(GroupFailure.FENCED_EPOCH);
-    assertThat(failure(beat("a", 3, Set.of()))).isEqualTo(GroupFailure.FENCED_EPOCH);
+    assertThat(failure(beat("a", 2, of("u", 0)))).isEqualTo(GroupFailure.FENCED_EPOCH);
+    assertThat(failure(beat("a", 4, Set.of()))).isEqualTo(GroupFailure.FENCED_EPOCH);
     topics.with("t", 6);
-    beat("a", 2);
-    assertThat(failure(beat("a", 1, Set.of())))
+    beat("a", 3);
+    assertThat(failure(beat("a", 2, Set.of())))
         .as("two behind")
         .isEqualTo(GroupFailure.FENCED_EPOCH);
   }
@@ -187,9 +187,9 @@ class ConsumerGroupTest {
   void aMemberThatJoinsAgainHasGivenUpWhatItHad() {
     join("a");
     join("b");
-    assertThat(beat("a", 1)).isEqualTo(beaten("a", 1, of("t", 0, 1)));
-    assertThat(join("a")).isEqualTo(beaten("a", 2, of("t", 0, 1)));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2, of("t", 0, 1)));
+    assertThat(join("a")).isEqualTo(beaten("a", 3, of("t", 0, 1)));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3, of("t", 2, 3)));
   }
 
   @Test
@@ -197,10 +197,10 @@ class ConsumerGroupTest {
     join("a");
     join("b");
     pass(SESSION - 1);
-    beat("a", 1);
+    beat("a", 2);
     pass(1);
-    assertThat(failure(beat("b", 2))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
-    assertThat(beat("a", 1, of("t", 0, 1))).as("back to all of it").isInstanceOf(Beaten.class);
+    assertThat(failure(beat("b", 3))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(beat("a", 2, of("t", 0, 1))).as("back to all of it").isInstanceOf(Beaten.class);
 
     join("c");
     beat("a", group.groupEpoch() - 1);
@@ -221,13 +221,13 @@ class ConsumerGroupTest {
     assertThat(failure(ask(whole("b", "i", 0, Set.of("t"), Set.of()))))
         .isEqualTo(GroupFailure.UNRELEASED_INSTANCE);
     assertThat(ask(beat("a", "i", -2, null))).isEqualTo(beaten("a", -2));
-    assertThat(failure(ask(beat("a", "i", 1, null)))).isEqualTo(GroupFailure.FENCED_EPOCH);
+    assertThat(failure(ask(beat("a", "i", 2, null)))).isEqualTo(GroupFailure.FENCED_EPOCH);
 
     assertThat(ask(whole("b", "i", 0, Set.of("t"), Set.of())))
-        .isEqualTo(beaten("b", 1, of("t", 0, 1, 2, 3)));
-    assertThat(group.groupEpoch()).as("no rebalance").isEqualTo(1);
-    assertThat(failure(ask(beat("a", "i", 1, null)))).isEqualTo(GroupFailure.FENCED_INSTANCE);
-    assertThat(failure(ask(beat("b", "other", 1, null)))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+        .isEqualTo(beaten("b", 2, of("t", 0, 1, 2, 3)));
+    assertThat(group.groupEpoch()).as("no rebalance").isEqualTo(2);
+    assertThat(failure(ask(beat("a", "i", 2, null)))).isEqualTo(GroupFailure.FENCED_INSTANCE);
+    assertThat(failure(ask(beat("b", "other", 2, null)))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
 
     ask(beat("b", "i", -2, null));
     pass(SESSION);
@@ -238,32 +238,32 @@ class ConsumerGroupTest {
   void partitionsOfAStaticMemberThatIsAwayStayItsOwn() {
     ask(whole("a", "i", 0, Set.of("t"), Set.of()));
     ask(beat("a", "i", -2, null));
-    assertThat(join("b")).isEqualTo(beaten("b", 2, Set.of()));
+    assertThat(join("b")).isEqualTo(beaten("b", 3, Set.of()));
     assertThat(ask(whole("c", "i", 0, Set.of("t"), Set.of())))
         .as("its target meanwhile")
-        .isEqualTo(beaten("c", 2, of("t", 0, 1)));
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+        .isEqualTo(beaten("c", 3, of("t", 0, 1)));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3, of("t", 2, 3)));
   }
 
   @Test
   void otherSubscriptionsAndOtherPartitionsMakeANewEpoch() {
     join("a");
     topics.with("u", 2);
-    assertThat(beat("a", 1)).as("not its topic").isEqualTo(beaten("a", 1));
-    assertThat(ask(whole("a", null, 1, Set.of("u", "none"), null)))
+    assertThat(beat("a", 2)).as("not its topic").isEqualTo(beaten("a", 2));
+    assertThat(ask(whole("a", null, 2, Set.of("u", "none"), null)))
         .as("t is to be given up first")
-        .isEqualTo(beaten("a", 1, Set.of()));
+        .isEqualTo(beaten("a", 2, Set.of()));
     var u = new HashSet<>(of("u", 0, 1));
-    assertThat(beat("a", 1, Set.of())).isEqualTo(beaten("a", 2, u));
+    assertThat(beat("a", 2, Set.of())).isEqualTo(beaten("a", 3, u));
     u.addAll(of("u", 2));
     assertThat(topics.with("u", 3)).isNotNull();
     u.addAll(of("u", 2));
-    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3, u));
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 4, u));
     topics.delete("u");
-    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3, Set.of()));
-    assertThat(beat("a", 3, Set.of())).isEqualTo(beaten("a", 4));
+    assertThat(beat("a", 4)).isEqualTo(beaten("a", 4, Set.of()));
+    assertThat(beat("a", 4, Set.of())).isEqualTo(beaten("a", 5));
     topics.with("none", 1);
-    assertThat(beat("a", 4)).isEqualTo(beaten("a", 5, of("none", 0)));
+    assertThat(beat("a", 5)).isEqualTo(beaten("a", 6, of("none", 0)));
   }
 
   @Test
@@ -289,25 +289,25 @@ class ConsumerGroupTest {
     var offset = new CommittedOffset(1, Optional.empty(), "", 0);
     join("a");
     topics.with("t", 5);
-    beat("a", 1);
+    beat("a", 2);
     var offsets =
         Map.of(
             of("t", 0).iterator().next(), offset,
             of("t", 4).iterator().next(), offset);
-    assertThat(ask(new Commit("a", null, 2, offsets))).isEqualTo(new Committed());
-    assertThat(ask(new Commit("a", null, 1, offsets))).isEqualTo(new Committed(of("t", 4)));
-    assertThat(ask(new Commit("a", null, 0, offsets))).isEqualTo(new Committed(of("t", 0, 4)));
-    assertThat(failure(ask(new Commit("a", null, 3, offsets)))).isEqualTo(GroupFailure.STALE_EPOCH);
-    assertThat(failure(ask(new Commit("x", null, 2, offsets))))
+    assertThat(ask(new Commit("a", null, 3, offsets))).isEqualTo(new Committed());
+    assertThat(ask(new Commit("a", null, 2, offsets))).isEqualTo(new Committed(of("t", 4)));
+    assertThat(ask(new Commit("a", null, 1, offsets))).isEqualTo(new Committed(of("t", 0, 4)));
+    assertThat(failure(ask(new Commit("a", null, 4, offsets)))).isEqualTo(GroupFailure.STALE_EPOCH);
+    assertThat(failure(ask(new Commit("x", null, 3, offsets))))
         .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
     assertThat(failure(ask(new Commit("", null, -1, offsets))))
         .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
-    assertThat(failure(ask(new Commit("a", null, 2, false, offsets))))
+    assertThat(failure(ask(new Commit("a", null, 3, false, offsets))))
         .isEqualTo(GroupFailure.UNSUPPORTED_VERSION);
 
-    assertThat(group.refusesFetch("a", 2)).isEmpty();
-    assertThat(group.refusesFetch("a", 1)).contains(GroupFailure.STALE_EPOCH);
-    assertThat(group.refusesFetch("x", 1)).contains(GroupFailure.UNKNOWN_MEMBER);
+    assertThat(group.refusesFetch("a", 3)).isEmpty();
+    assertThat(group.refusesFetch("a", 2)).contains(GroupFailure.STALE_EPOCH);
+    assertThat(group.refusesFetch("x", 2)).contains(GroupFailure.UNKNOWN_MEMBER);
     assertThat(group.refusesFetch(null, -1)).isEmpty();
 
     beat("a", -1);
@@ -318,18 +318,18 @@ class ConsumerGroupTest {
   void membersGoOnAfterARestartWithoutJoiningAgain() {
     join("a");
     join("b");
-    beat("a", 1);
+    beat("a", 2);
     restart();
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
-    assertThat(beat("a", 1, of("t", 0, 1))).isEqualTo(beaten("a", 2));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3));
+    assertThat(beat("a", 2, of("t", 0, 1))).isEqualTo(beaten("a", 3));
     restart();
-    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2, of("t", 2, 3)));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 3, of("t", 2, 3)));
     restart();
-    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
-    assertThat(group.groupEpoch()).isEqualTo(2);
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3));
+    assertThat(group.groupEpoch()).isEqualTo(3);
     restart();
     join("c");
-    beat("a", 2);
+    beat("a", 3);
     restart();
     pass(SESSION);
     assertThat(group.state()).as("sessions ran on").isEqualTo(ConsumerGroupState.EMPTY);

@@ -87,6 +87,7 @@ final class Cases {
     table.topics();
     table.configs();
     table.others();
+    table.cases.addAll(ConsumerGroupCases.all());
     return List.copyOf(table.cases);
   }
 

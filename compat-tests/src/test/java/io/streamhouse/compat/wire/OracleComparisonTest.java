@@ -183,6 +183,8 @@ class OracleComparisonTest {
             ApiKeys.HEARTBEAT,
             ApiKeys.LEAVE_GROUP,
             ApiKeys.SYNC_GROUP,
+            ApiKeys.CONSUMER_GROUP_HEARTBEAT,
+            ApiKeys.CONSUMER_GROUP_DESCRIBE,
             ApiKeys.API_VERSIONS,
             ApiKeys.CREATE_TOPICS,
             ApiKeys.DELETE_TOPICS,

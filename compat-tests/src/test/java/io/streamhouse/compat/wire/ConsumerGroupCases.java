@@ -1,0 +1,199 @@
+package io.streamhouse.compat.wire;
+
+import io.streamhouse.compat.wire.Cases.Case;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.message.ConsumerGroupDescribeRequestData;
+import org.apache.kafka.common.message.ConsumerGroupHeartbeatRequestData;
+import org.apache.kafka.common.message.DeleteGroupsRequestData;
+import org.apache.kafka.common.message.DescribeGroupsRequestData;
+import org.apache.kafka.common.message.HeartbeatRequestData;
+import org.apache.kafka.common.message.JoinGroupRequestData;
+import org.apache.kafka.common.message.ListGroupsRequestData;
+import org.apache.kafka.common.message.OffsetCommitRequestData;
+import org.apache.kafka.common.message.OffsetFetchRequestData;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.jspecify.annotations.Nullable;
+
+/// Requests of consumer groups (KIP-848), as [Cases]. Later ones build on the groups that earlier
+/// ones made.
+final class ConsumerGroupCases {
+
+  private final List<Case> cases = new ArrayList<>();
+
+  private ConsumerGroupCases() {}
+
+  static List<Case> all() {
+    var table = new ConsumerGroupCases();
+    table.malformed();
+    table.life();
+    table.fromOutside();
+    table.end();
+    return List.copyOf(table.cases);
+  }
+
+  private void add(String name, ApiKeys api, int version, ApiMessage body) {
+    cases.add(new Case(api.name + " v" + version + ": " + name, api, (short) version, _ -> body));
+  }
+
+  private void beat(String name, ConsumerGroupHeartbeatRequestData body) {
+    add(name, ApiKeys.CONSUMER_GROUP_HEARTBEAT, 1, body);
+  }
+
+  /// To join `consumers` as member `m1`.
+  private static ConsumerGroupHeartbeatRequestData join() {
+    return new ConsumerGroupHeartbeatRequestData()
+        .setGroupId("consumers")
+        .setMemberId("m1")
+        .setRebalanceTimeoutMs(60_000)
+        .setSubscribedTopicNames(List.of("log"))
+        .setTopicPartitions(List.of());
+  }
+
+  private static ConsumerGroupHeartbeatRequestData at(int epoch) {
+    return new ConsumerGroupHeartbeatRequestData()
+        .setGroupId("consumers")
+        .setMemberId("m1")
+        .setMemberEpoch(epoch);
+  }
+
+  private void malformed() {
+    beat("no member id", join().setMemberId(""));
+    beat("no group", join().setGroupId(""));
+    beat("empty instance", join().setInstanceId(""));
+    beat("empty rack", join().setRackId(""));
+    beat("no rebalance time-out", join().setRebalanceTimeoutMs(-1));
+    beat("no owned partitions", join().setTopicPartitions(null));
+    beat("no subscription", join().setSubscribedTopicNames(null));
+    beat("epoch -3", at(-3));
+    beat("leave for a while without instance", at(-2));
+    beat("unknown assignor", join().setServerAssignor("mine"));
+    beat("unknown group", at(1).setGroupId("nobody"));
+    beat("leave unknown group", at(-1).setGroupId("nobody"));
+    add("no member id in an epoch", ApiKeys.CONSUMER_GROUP_HEARTBEAT, 0, at(1).setMemberId(""));
+    beat("regular expression", join().setGroupId("patterns").setSubscribedTopicRegex("lo.*"));
+  }
+
+  private void life() {
+    beat("first member", join());
+    add(
+        "server's member id",
+        ApiKeys.CONSUMER_GROUP_HEARTBEAT,
+        0,
+        join().setGroupId("g0").setMemberId(""));
+    beat("nothing new", at(2));
+    beat("whole", join().setMemberEpoch(2).setTopicPartitions(null));
+    beat("join again", join());
+    beat("epoch ahead", at(7));
+    beat("unknown member", at(1).setMemberId("other"));
+    beat("unknown instance", at(1).setInstanceId("other"));
+    beat("join with instance", join().setMemberId("m2").setInstanceId("i2"));
+    beat("instance of another", join().setMemberId("m3").setInstanceId("i2"));
+    beat("fenced instance", at(3).setMemberId("m3").setInstanceId("i2"));
+    beat("leave for a while", at(-2).setMemberId("m2").setInstanceId("i2"));
+    beat("come back", join().setMemberId("m4").setInstanceId("i2"));
+    beat("revoke", at(2));
+    beat("revoked", at(2).setTopicPartitions(List.of()));
+    beat("topic that is not", join().setMemberEpoch(3).setSubscribedTopicNames(List.of("no")));
+    for (int version : new int[] {0, 1}) {
+      add(
+          "some",
+          ApiKeys.CONSUMER_GROUP_DESCRIBE,
+          version,
+          new ConsumerGroupDescribeRequestData()
+              .setGroupIds(List.of("nobody", ""))
+              .setIncludeAuthorizedOperations(true));
+    }
+  }
+
+  private void fromOutside() {
+    add(
+        "consumers",
+        ApiKeys.LIST_GROUPS,
+        5,
+        new ListGroupsRequestData()
+            .setTypesFilter(List.of("consumer"))
+            .setStatesFilter(List.of("dead")));
+    add(
+        "consumer group",
+        ApiKeys.DESCRIBE_GROUPS,
+        6,
+        new DescribeGroupsRequestData().setGroups(List.of("consumers")));
+    add(
+        "consumer group",
+        ApiKeys.DESCRIBE_GROUPS,
+        5,
+        new DescribeGroupsRequestData().setGroups(List.of("consumers")));
+    add(
+        "classic member of consumer group",
+        ApiKeys.HEARTBEAT,
+        4,
+        new HeartbeatRequestData().setGroupId("consumers").setMemberId("x").setGenerationId(1));
+    add("unknown protocol in consumer group", ApiKeys.JOIN_GROUP, 9, classicJoin());
+    for (int version : new int[] {8, 9}) {
+      add("consumer group, member's epoch", ApiKeys.OFFSET_COMMIT, version, commit("m4", 3));
+      add("consumer group, future epoch", ApiKeys.OFFSET_COMMIT, version, commit("m4", 77));
+      add("consumer group, unknown member", ApiKeys.OFFSET_COMMIT, version, commit("x", 1));
+    }
+    add("consumer group, nobody", ApiKeys.OFFSET_FETCH, 9, fetch(null, -1));
+    add("consumer group, future epoch", ApiKeys.OFFSET_FETCH, 9, fetch("m4", 77));
+    add("consumer group, unknown member", ApiKeys.OFFSET_FETCH, 9, fetch("x", 1));
+    add("consumer group with members", ApiKeys.DELETE_GROUPS, 2, delete());
+  }
+
+  private void end() {
+    beat("leave", at(-1));
+    beat("leave again", at(-1));
+    beat("last leaves", at(-1).setMemberId("m4").setInstanceId("i2"));
+    add("empty consumer group", ApiKeys.DELETE_GROUPS, 2, delete());
+  }
+
+  private static JoinGroupRequestData classicJoin() {
+    var join =
+        new JoinGroupRequestData()
+            .setGroupId("consumers")
+            .setMemberId("")
+            .setSessionTimeoutMs(30_000)
+            .setRebalanceTimeoutMs(30_000)
+            .setProtocolType("unknown");
+    join.protocols()
+        .add(
+            new JoinGroupRequestData.JoinGroupRequestProtocol()
+                .setName("range")
+                .setMetadata(new byte[0]));
+    return join;
+  }
+
+  private static OffsetCommitRequestData commit(String member, int epoch) {
+    return new OffsetCommitRequestData()
+        .setGroupId("consumers")
+        .setMemberId(member)
+        .setGenerationIdOrMemberEpoch(epoch)
+        .setTopics(
+            List.of(
+                new OffsetCommitRequestData.OffsetCommitRequestTopic()
+                    .setName("log")
+                    .setPartitions(
+                        List.of(
+                            new OffsetCommitRequestData.OffsetCommitRequestPartition()
+                                .setPartitionIndex(0)
+                                .setCommittedOffset(1)
+                                .setCommittedMetadata("")))));
+  }
+
+  private static OffsetFetchRequestData fetch(@Nullable String member, int epoch) {
+    return new OffsetFetchRequestData()
+        .setGroups(
+            List.of(
+                new OffsetFetchRequestData.OffsetFetchRequestGroup()
+                    .setGroupId("consumers")
+                    .setMemberId(member)
+                    .setMemberEpoch(epoch)
+                    .setTopics(null)));
+  }
+
+  private static DeleteGroupsRequestData delete() {
+    return new DeleteGroupsRequestData().setGroupsNames(List.of("consumers"));
+  }
+}
