@@ -86,7 +86,7 @@ build_node() {
 node_client() {
   local version
   version=$(node --version 2>/dev/null) || { echo "node missing: no node"; return; }
-  at_least 20 "${version#v}" || { echo "node missing: node is ${version#v}, not 20 or newer"; return; }
+  at_least 20.15 "${version#v}" || { echo "node missing: node is ${version#v}, not 20.15 or newer"; return; }
   command -v npm >/dev/null || { echo "node missing: no npm"; return; }
   make node 300 "$version"
 }
