@@ -389,6 +389,7 @@ public final class Agent implements AutoCloseable {
             time,
             random,
             config.groups(),
+            group -> catalog.image().groupConfigs(group),
             () -> Topics.of(catalog.image()));
     groups.start();
     GroupMetrics.register(meters, groups);

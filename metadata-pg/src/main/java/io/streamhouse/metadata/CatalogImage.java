@@ -13,12 +13,14 @@ import java.util.UUID;
 /// @param topics by name
 /// @param owners who holds which partition; partitions no live session holds are absent
 /// @param agentConfigs dynamic configs by node id; key empty is the cluster-wide default
+/// @param groupConfigs configs by group, of those that have any
 public record CatalogImage(
     long changes,
     List<Topic> topics,
     Map<PartitionId, Owner> owners,
     List<LiveAgent> agents,
-    Map<Optional<Integer>, Map<String, String>> agentConfigs) {
+    Map<Optional<Integer>, Map<String, String>> agentConfigs,
+    Map<String, Map<String, String>> groupConfigs) {
 
   public CatalogImage {
     topics = List.copyOf(topics);
@@ -26,6 +28,7 @@ public record CatalogImage(
     owners = Collections.unmodifiableMap(new LinkedHashMap<>(owners));
     agents = List.copyOf(agents);
     agentConfigs = Collections.unmodifiableMap(new LinkedHashMap<>(agentConfigs));
+    groupConfigs = Collections.unmodifiableMap(new LinkedHashMap<>(groupConfigs));
   }
 
   /// @param leaseEpoch the leader epoch on the wire

@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
-/// Topics, their partitions and configs.
+/// Topics, their partitions and configs, and those of agents and groups.
 ///
 /// Every change here and every change of a lease raises [#changes] in its own transaction, so an
 /// agent's image is current when its counter is.
@@ -51,6 +51,9 @@ public interface TopicCatalog {
 
   /// Sets and removes dynamic agent configs. `nodeId` empty means the cluster-wide default.
   void alterAgentConfigs(Optional<Integer> nodeId, Map<String, String> set, List<String> remove);
+
+  /// Sets and removes configs of a group in one step, whether or not there is such a group.
+  void alterGroupConfigs(String group, Map<String, String> set, List<String> remove);
 
   /// Which of these ids belong to deleted topics; the others are known or were never seen here.
   List<UUID> deletedAmong(List<UUID> topicIds);

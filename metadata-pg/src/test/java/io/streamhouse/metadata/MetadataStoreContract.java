@@ -285,6 +285,18 @@ public abstract class MetadataStoreContract {
   }
 
   @Test
+  void groupConfigsAreKeptPerGroupWhetherOrNotThereIsSuchAGroup() {
+    store.topics().alterGroupConfigs("readers", Map.of("x", "1", "y", "2"), List.of());
+    store.topics().alterGroupConfigs("o'thers %", Map.of("x", "3"), List.of());
+    assertThat(store.topics().image().groupConfigs())
+        .isEqualTo(Map.of("readers", Map.of("x", "1", "y", "2"), "o'thers %", Map.of("x", "3")));
+    store.topics().alterGroupConfigs("readers", Map.of("x", "4"), List.of("y", "absent"));
+    store.topics().alterGroupConfigs("o'thers %", Map.of(), List.of("x"));
+    assertThat(store.topics().image().groupConfigs())
+        .isEqualTo(Map.of("readers", Map.of("x", "4")));
+  }
+
+  @Test
   void theImageNamesOwnersAndLiveAgents() {
     var topic = topic("orders", 3);
     var one = agent(1);
@@ -322,6 +334,7 @@ public abstract class MetadataStoreContract {
     raises(
         true,
         () -> store.topics().alterAgentConfigs(Optional.empty(), Map.of("a", "b"), List.of()));
+    raises(true, () -> store.topics().alterGroupConfigs("g", Map.of("a", "b"), List.of()));
     raises(true, () -> lease.add(take(agent[0], partition(topic[0], 0)).lease()));
     raises(false, () -> takeResult(other[0], partition(topic[0], 0)));
     raises(false, () -> commit(segment(lease.getFirst(), 0, 5)));

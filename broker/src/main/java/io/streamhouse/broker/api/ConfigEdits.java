@@ -2,6 +2,7 @@ package io.streamhouse.broker.api;
 
 import io.streamhouse.broker.catalog.Catalog;
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.metadata.Topic;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -68,7 +69,8 @@ final class ConfigEdits {
       case TOPIC -> topic(image, name, edits);
       case BROKER -> agent(image, name, edits);
       case BROKER_LOGGER -> legacy ? unknown(type) : logger(name, edits);
-      case CLIENT_METRICS, GROUP, UNKNOWN -> unknown(type);
+      case GROUP -> group(image, name, edits);
+      case CLIENT_METRICS, UNKNOWN -> unknown(type);
     };
   }
 
@@ -80,6 +82,7 @@ final class ConfigEdits {
         switch (ConfigResource.Type.forId(type)) {
           case TOPIC -> configs(image.topic(name));
           case BROKER -> agentConfigs(image, name);
+          case GROUP -> image.groupConfigs(name);
           default -> Map.<String, String>of();
         };
     for (String key : current.keySet()) {
@@ -165,6 +168,33 @@ final class ConfigEdits {
         () ->
             catalog
                 .alterAgentConfigs(node, edited.set, edited.removed())
+                .thenApply(_ -> Optional.empty()));
+  }
+
+  private Plan group(Image image, String name, List<Edit> edits) {
+    if (name.isEmpty()) {
+      return refused(Refusal.invalid("Default group resources are not allowed."));
+    }
+    if (GroupCoordinator.tooLong(name)) {
+      return refused(Refusal.invalid("No group can have so long a name."));
+    }
+    var edited = new Edited(image.groupConfigs(name));
+    for (var edit : edits) {
+      // No config of a group is a list.
+      var refusal = edited.apply(edit, null);
+      if (refusal != null) {
+        return refused(refusal);
+      }
+    }
+    var invalid = rules.refusesGroup(edited.values);
+    if (invalid != null) {
+      return refused(invalid);
+    }
+    return change(
+        edited,
+        () ->
+            catalog
+                .alterGroupConfigs(name, edited.set, edited.removed())
                 .thenApply(_ -> Optional.empty()));
   }
 

@@ -5,6 +5,7 @@ import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.AgentConfigs;
 import io.streamhouse.broker.config.ConfigType;
 import io.streamhouse.broker.config.DescribedConfig;
+import io.streamhouse.broker.config.GroupConfigs;
 import io.streamhouse.broker.config.Setting;
 import io.streamhouse.broker.config.TopicConfigs;
 import java.util.List;
@@ -31,6 +32,12 @@ final class ConfigRules {
   /// Why these configs of an agent cannot be set while it runs; null if they can.
   @Nullable Refusal refusesAgent(Map<String, String> configs) {
     return refusal(Errors.INVALID_REQUEST, AgentConfigs.validateDynamic(configs));
+  }
+
+  /// Why a group cannot have exactly these configs; null if it can.
+  @Nullable Refusal refusesGroup(Map<String, String> configs) {
+    return refusal(
+        Errors.INVALID_CONFIG, GroupConfigs.validate(configs, config.groups().consumers()));
   }
 
   private static @Nullable Refusal refusal(Errors error, List<String> problems) {
@@ -60,6 +67,11 @@ final class ConfigRules {
   List<DescribedConfig> topic(Image image, Map<String, String> set) {
     return TopicConfigs.describe(
         set, config.topicDefaults().withDynamic(forAll(image), forThis(image)));
+  }
+
+  /// Every config of a group that has `set`, by name.
+  List<DescribedConfig> group(Map<String, String> set) {
+    return GroupConfigs.describe(set, config);
   }
 
   /// Every config of this agent, by name.

@@ -25,8 +25,8 @@ import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
-/// DescribeConfigs: of topics, of this agent, of what was altered for all agents (the agent with
-/// the empty name), and of this process's loggers.
+/// DescribeConfigs: of topics, of groups, of this agent, of what was altered for all agents (the
+/// agent with the empty name), and of this process's loggers.
 final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestData> {
 
   /// The source of a logger's level, as the wire has it.
@@ -98,7 +98,11 @@ final class DescribeConfigsHandler implements ApiHandler<DescribeConfigsRequestD
       case TOPIC -> topic(image, name, wish);
       case BROKER -> agent(image, name, wish);
       case BROKER_LOGGER -> loggers(name, wish);
-      case CLIENT_METRICS, GROUP, UNKNOWN ->
+      case GROUP ->
+          name.isEmpty()
+              ? new Missing(Refusal.invalid("Group name must not be empty"))
+              : new Found(wish.of(rules.group(image.groupConfigs(name))));
+      case CLIENT_METRICS, UNKNOWN ->
           new Missing(
               Refusal.invalid(
                   "Unsupported resource type: "

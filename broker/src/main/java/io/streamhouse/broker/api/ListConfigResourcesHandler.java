@@ -17,8 +17,8 @@ import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
-/// ListConfigResources: what can be named in DescribeConfigs. Groups and client metrics are listed
-/// where they have configs, which they cannot have here.
+/// ListConfigResources: what can be named in DescribeConfigs. Groups are listed where they have
+/// configs, as are client metrics, which cannot have them here.
 final class ListConfigResourcesHandler implements ApiHandler<ListConfigResourcesRequestData> {
 
   /// Version 0 was ListClientMetricsResources and could ask for nothing else.
@@ -51,6 +51,9 @@ final class ListConfigResourcesHandler implements ApiHandler<ListConfigResources
     }
     var image = catalog.image();
     var agents = new Leaders(image, request.listener()).endpoints();
+    if (types.contains(ConfigResource.Type.GROUP)) {
+      image.configuredGroups().forEach(group -> add(response, ConfigResource.Type.GROUP, group));
+    }
     if (types.contains(ConfigResource.Type.BROKER_LOGGER)) {
       agents.forEach(agent ->
           add(response, ConfigResource.Type.BROKER_LOGGER, Integer.toString(agent.nodeId())));

@@ -31,4 +31,7 @@ public interface Catalog {
 
   CompletableFuture<Void> alterAgentConfigs(
       Optional<Integer> nodeId, Map<String, String> set, List<String> remove);
+
+  CompletableFuture<Void> alterGroupConfigs(
+      String group, Map<String, String> set, List<String> remove);
 }

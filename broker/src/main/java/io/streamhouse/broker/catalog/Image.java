@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -76,5 +77,15 @@ public final class Image {
   /// Dynamic agent configs: of one node, or with an empty key the cluster-wide default.
   public Map<String, String> agentConfigs(Optional<Integer> nodeId) {
     return stored.agentConfigs().getOrDefault(nodeId, Map.of());
+  }
+
+  /// What was set for a group, which need not exist.
+  public Map<String, String> groupConfigs(String group) {
+    return stored.groupConfigs().getOrDefault(group, Map.of());
+  }
+
+  /// The groups for which something was set.
+  public Set<String> configuredGroups() {
+    return stored.groupConfigs().keySet();
   }
 }

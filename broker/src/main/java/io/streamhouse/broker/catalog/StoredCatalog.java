@@ -118,6 +118,17 @@ public final class StoredCatalog implements Catalog {
         .thenApply(_ -> null);
   }
 
+  @Override
+  public CompletableFuture<Void> alterGroupConfigs(
+      String group, Map<String, String> set, List<String> remove) {
+    return change(
+            () -> {
+              topics.alterGroupConfigs(group, set, remove);
+              return true;
+            })
+        .thenApply(_ -> null);
+  }
+
   /// Reads the image again and follows it.
   public CompletableFuture<Void> refresh() {
     return change(() -> true).thenApply(_ -> null);

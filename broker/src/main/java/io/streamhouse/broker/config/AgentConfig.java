@@ -136,13 +136,25 @@ public record AgentConfig(
       Consumers consumers) {}
 
   /// @param sessionTimeout a member that is silent for so long is out
+  /// @param sessionRange what a group of its own settings may have instead, in milliseconds
   /// @param heartbeatInterval shorter than the session
+  /// @param heartbeatRange likewise
   /// @param assignors to choose from, the default first; not empty
   public record Consumers(
-      Duration sessionTimeout, Duration heartbeatInterval, int maxSize, List<String> assignors) {
+      Duration sessionTimeout,
+      GroupConfigs.Range sessionRange,
+      Duration heartbeatInterval,
+      GroupConfigs.Range heartbeatRange,
+      int maxSize,
+      List<String> assignors) {
 
     public Consumers {
       assignors = List.copyOf(assignors);
+    }
+
+    /// What holds for a group that has settings of its own, which were checked.
+    public Consumers with(Map<String, String> own) {
+      return GroupConfigs.inForce(this, own);
     }
   }
 
@@ -686,14 +698,16 @@ public record AgentConfig(
     }
 
     private Consumers consumers() {
-      within(
-          AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS,
-          AgentConfigs.CONSUMER_MIN_SESSION_TIMEOUT_MS,
-          AgentConfigs.CONSUMER_MAX_SESSION_TIMEOUT_MS);
-      within(
-          AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS,
-          AgentConfigs.CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
-          AgentConfigs.CONSUMER_MAX_HEARTBEAT_INTERVAL_MS);
+      var sessions =
+          within(
+              AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS,
+              AgentConfigs.CONSUMER_MIN_SESSION_TIMEOUT_MS,
+              AgentConfigs.CONSUMER_MAX_SESSION_TIMEOUT_MS);
+      var heartbeats =
+          within(
+              AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS,
+              AgentConfigs.CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+              AgentConfigs.CONSUMER_MAX_HEARTBEAT_INTERVAL_MS);
       int session = get(AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS);
       int heartbeat = get(AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS);
       if (heartbeat >= session) {
@@ -707,15 +721,22 @@ public record AgentConfig(
         contradiction("group.consumer.assignors must name at least one");
       }
       return new Consumers(
-          millis(session), millis(heartbeat), get(AgentConfigs.CONSUMER_MAX_SIZE), assignors);
+          millis(session),
+          sessions,
+          millis(heartbeat),
+          heartbeats,
+          get(AgentConfigs.CONSUMER_MAX_SIZE),
+          assignors);
     }
 
-    private void within(Setting<Integer> setting, Setting<Integer> least, Setting<Integer> most) {
+    private GroupConfigs.Range within(
+        Setting<Integer> setting, Setting<Integer> least, Setting<Integer> most) {
       if (get(setting) < get(least) || get(setting) > get(most)) {
         contradiction(
             "%s (%d) must be from %s (%d) to %s (%d)",
             setting.name(), get(setting), least.name(), get(least), most.name(), get(most));
       }
+      return new GroupConfigs.Range(get(least), Math.max(get(least), get(most)));
     }
 
     private static Duration millis(long value) {

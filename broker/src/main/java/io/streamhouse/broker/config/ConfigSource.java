@@ -3,6 +3,8 @@ package io.streamhouse.broker.config;
 /// Where a value in force comes from, with the code DescribeConfigs uses for it. In order of
 /// precedence: the first that has a value wins.
 public enum ConfigSource {
+  /// Set for the group.
+  GROUP(8),
   /// Set for the topic.
   TOPIC(1),
   /// Set at run time for one agent.

@@ -54,7 +54,7 @@ final class ConsumerGroup implements Group {
 
   private static final long NEVER = ConsumerMember.NEVER;
 
-  private final GroupLimits.Consumers limits;
+  private final Supplier<GroupLimits.Consumers> limits;
   private final Supplier<Topics> topics;
 
   private int groupEpoch = FIRST_EPOCH;
@@ -80,8 +80,9 @@ final class ConsumerGroup implements Group {
   /// What the targets were computed from is so no more.
   private boolean outdated;
 
-  /// @param topics those of now, at any time
-  ConsumerGroup(GroupLimits.Consumers limits, Supplier<Topics> topics) {
+  /// @param limits those of now, at any time
+  /// @param topics likewise
+  ConsumerGroup(Supplier<GroupLimits.Consumers> limits, Supplier<Topics> topics) {
     this.limits = limits;
     this.topics = topics;
   }
@@ -90,7 +91,10 @@ final class ConsumerGroup implements Group {
   ///
   /// @throws IllegalArgumentException if a partition has two owners in it
   static ConsumerGroup restore(
-      GroupLimits.Consumers limits, Supplier<Topics> topics, StoredConsumerGroup stored, Now now) {
+      Supplier<GroupLimits.Consumers> limits,
+      Supplier<Topics> topics,
+      StoredConsumerGroup stored,
+      Now now) {
     var group = new ConsumerGroup(limits, topics);
     group.groupEpoch = stored.groupEpoch();
     group.assignmentEpoch = stored.assignmentEpoch();
@@ -336,13 +340,13 @@ final class ConsumerGroup implements Group {
   }
 
   private GroupAnswer beaten(String id, int epoch, Optional<Set<PartitionId>> assignment) {
-    return new GroupAnswer.Beaten(id, epoch, limits.heartbeatMillis(), assignment);
+    return new GroupAnswer.Beaten(id, epoch, limits.get().heartbeatMillis(), assignment);
   }
 
   private Optional<GroupFailure> check(ConsumerHeartbeat beat) {
     boolean joins = beat.memberEpoch() == ConsumerHeartbeat.JOIN;
     var member = members.get(beat.memberId());
-    if (joins && member == null && members.size() >= limits.maxSize()) {
+    if (joins && member == null && members.size() >= limits.get().maxSize()) {
       return Optional.of(GroupFailure.GROUP_FULL);
     }
     if (beat.instanceId() != null) {
@@ -519,9 +523,10 @@ final class ConsumerGroup implements Group {
 
   /// What most members wish that wish something; of those with equal votes the one offered first.
   private Assignor assignor() {
-    var best = limits.assignors().getFirst();
+    var offered = limits.get().assignors();
+    var best = offered.getFirst();
     long most = 0;
-    for (var one : limits.assignors()) {
+    for (var one : offered) {
       long votes =
           members.values().stream().filter(member -> one.text().equals(member.assignor)).count();
       if (votes > most) {
@@ -692,7 +697,7 @@ final class ConsumerGroup implements Group {
   }
 
   private void touch(ConsumerMember member, Now now) {
-    member.sessionEndNanos = now.nanos() + nanos(limits.sessionMillis());
+    member.sessionEndNanos = now.nanos() + nanos(limits.get().sessionMillis());
   }
 
   private void awaitRevocation(ConsumerMember member, Now now) {

@@ -27,6 +27,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import java.util.zip.CRC32C;
@@ -60,6 +61,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final GroupShard.Clock clock;
   private final RandomGenerator random;
   private final GroupLimits limits;
+  private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
   private final Slot[] slots = new Slot[Leases.SHARDS];
 
@@ -80,6 +82,7 @@ public final class GroupCoordinator implements AutoCloseable {
   /// @param loop every group of this agent runs on it; never blocked
   /// @param storeCalls runs calls that block, bounded
   /// @param random for member ids; safe for concurrent use
+  /// @param configs what was set for a group of that name, as of now; does not block
   /// @param topics those of now, whose partitions consumer groups distribute; does not block
   public GroupCoordinator(
       MetadataStore metadata,
@@ -91,6 +94,7 @@ public final class GroupCoordinator implements AutoCloseable {
       TimeSource time,
       RandomGenerator random,
       AgentConfig.Groups config,
+      Function<String, Map<String, String>> configs,
       Supplier<Topics> topics) {
     this.metadata = metadata;
     this.incarnation = incarnation;
@@ -101,6 +105,12 @@ public final class GroupCoordinator implements AutoCloseable {
     this.clock = GroupShard.Clock.of(time);
     this.random = random;
     this.limits = GroupLimits.of(config);
+    var forAll = GroupLimits.Consumers.of(config.consumers());
+    this.consumers =
+        group -> {
+          var own = configs.apply(group);
+          return own.isEmpty() ? forAll : GroupLimits.Consumers.of(config.consumers().with(own));
+        };
     this.topics = topics;
     for (int i = 0; i < slots.length; i++) {
       slots[i] = new Slot();
@@ -140,7 +150,8 @@ public final class GroupCoordinator implements AutoCloseable {
     return answer;
   }
 
-  private static boolean tooLong(String group) {
+  /// Whether no group can have this name.
+  public static boolean tooLong(String group) {
     return group.length() > MOST_NAME_BYTES / 4
         && group.getBytes(StandardCharsets.UTF_8).length > MOST_NAME_BYTES;
   }
@@ -294,6 +305,7 @@ public final class GroupCoordinator implements AutoCloseable {
             clock,
             ownership,
             limits,
+            consumers,
             topics,
             end -> ended(slot, end));
     slot.shard = shard;

@@ -8,17 +8,15 @@ import java.util.List;
 /// @param maxSize members a group may have
 /// @param maxPromisedIds member ids a group gives out that were not used yet
 /// @param maxGroups groups one shard holds in memory
-/// @param consumers of consumer groups
 record GroupLimits(
     long initialDelayNanos,
     int minSessionMillis,
     int maxSessionMillis,
     int maxSize,
     int maxPromisedIds,
-    int maxGroups,
-    Consumers consumers) {
+    int maxGroups) {
 
-  /// What consumer groups are held to: the coordinator decides, not the client.
+  /// What a consumer group is held to: the coordinator decides, not the client.
   ///
   /// @param sessionMillis a member that is silent for so long is out
   /// @param heartbeatMillis how often members are to send heartbeats
@@ -32,6 +30,14 @@ record GroupLimits(
         throw new IllegalArgumentException("no assignor");
       }
     }
+
+    static Consumers of(AgentConfig.Consumers config) {
+      return new Consumers(
+          Math.toIntExact(config.sessionTimeout().toMillis()),
+          Math.toIntExact(config.heartbeatInterval().toMillis()),
+          config.maxSize(),
+          config.assignors().stream().map(name -> Assignor.named(name).orElseThrow()).toList());
+    }
   }
 
   static GroupLimits of(AgentConfig.Groups config) {
@@ -41,13 +47,6 @@ record GroupLimits(
         Math.toIntExact(config.maxSessionTimeout().toMillis()),
         config.maxSize(),
         10_000,
-        100_000,
-        new Consumers(
-            Math.toIntExact(config.consumers().sessionTimeout().toMillis()),
-            Math.toIntExact(config.consumers().heartbeatInterval().toMillis()),
-            config.consumers().maxSize(),
-            config.consumers().assignors().stream()
-                .map(name -> Assignor.named(name).orElseThrow())
-                .toList()));
+        100_000);
   }
 }

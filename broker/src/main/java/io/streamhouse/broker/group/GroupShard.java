@@ -46,6 +46,7 @@ final class GroupShard {
   private final Clock clock;
   private final Ownership ownership;
   private final GroupLimits limits;
+  private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
   private final Consumer<End> onEnd;
   private final Map<String, Entry> groups = new HashMap<>();
@@ -106,6 +107,7 @@ final class GroupShard {
 
   private record Held(CompletableFuture<GroupAnswer> future, GroupAnswer answer) {}
 
+  /// @param consumers what a consumer group of that name is held to now; does not block
   /// @param topics those of now; does not block
   /// @param onEnd told once, on the loop, when this object is of no more use
   GroupShard(
@@ -116,6 +118,7 @@ final class GroupShard {
       Clock clock,
       Ownership ownership,
       GroupLimits limits,
+      Function<String, GroupLimits.Consumers> consumers,
       Supplier<Topics> topics,
       Consumer<End> onEnd) {
     this.lease = lease;
@@ -125,6 +128,7 @@ final class GroupShard {
     this.clock = clock;
     this.ownership = ownership;
     this.limits = limits;
+    this.consumers = consumers;
     this.topics = topics;
     this.onEnd = onEnd;
   }
@@ -157,7 +161,7 @@ final class GroupShard {
             ClassicGroup.restore(limits, StoredClassicGroup.decode(stored.state()), now);
         case StoredConsumerGroup.KIND ->
             ConsumerGroup.restore(
-                limits.consumers(), topics, StoredConsumerGroup.decode(stored.state()), now);
+                limits(stored.group()), topics, StoredConsumerGroup.decode(stored.state()), now);
         default -> throw new IllegalArgumentException("group state of kind " + kind);
       };
     } catch (IllegalArgumentException e) {
@@ -201,12 +205,12 @@ final class GroupShard {
         reply(name, answer, refusal);
         return;
       }
-      entry = new Entry(name, begin(request, now), new TreeMap<>());
+      entry = new Entry(name, begin(name, request, now), new TreeMap<>());
       groups.put(name, entry);
     }
     var group = entry.group;
     if (group.isEmpty() && begins(request)) {
-      var fresh = begin(request, now);
+      var fresh = begin(name, request, now);
       group = fresh.type().equals(group.type()) ? group : fresh;
     }
     long id = requests++;
@@ -235,9 +239,13 @@ final class GroupShard {
     };
   }
 
-  private Group begin(GroupRequest.OfMember request, Now now) {
+  private Supplier<GroupLimits.Consumers> limits(String group) {
+    return () -> consumers.apply(group);
+  }
+
+  private Group begin(String name, GroupRequest.OfMember request, Now now) {
     return switch (request) {
-      case GroupRequest.ConsumerHeartbeat _ -> new ConsumerGroup(limits.consumers(), topics);
+      case GroupRequest.ConsumerHeartbeat _ -> new ConsumerGroup(limits(name), topics);
       case GroupRequest.Join _,
           GroupRequest.Sync _,
           GroupRequest.Heartbeat _,

@@ -23,6 +23,7 @@ final class ConfigHandlersTest {
   private static final int TOPIC = 2;
   private static final int AGENT = 4;
   private static final int LOGGER = 8;
+  private static final int GROUP = 32;
   private static final int SET = 0;
   private static final int DELETE = 1;
   private static final int APPEND = 2;
@@ -72,6 +73,51 @@ final class ConfigHandlersTest {
                     TOPIC, "t", "retention.ms", SET, "8", "max.message.bytes", SET, "many")))
         .containsExactly("2 't': INVALID_CONFIG");
     assertThat(configs("t")).containsExactly(Map.entry("retention.ms", "7"));
+  }
+
+  @Test
+  void groupsHaveConfigsWhetherOrNotTheyExist() {
+    assertThat(alter(AdminCases.res(GROUP, "g", "consumer.session.timeout.ms", SET, "50000")))
+        .containsExactly("32 'g': NONE");
+    assertThat(agent.catalog.image().groupConfigs("g"))
+        .containsExactly(Map.entry("consumer.session.timeout.ms", "50000"));
+    var described = describe(4, GROUP, "g", "consumer.session.timeout.ms");
+    assertThat(described).hasSize(1);
+    assertThat(described.getFirst().value()).isEqualTo("50000");
+    assertThat(described.getFirst().configSource()).isEqualTo((byte) 8);
+    assertThat(described.getFirst().synonyms())
+        .extracting(one -> one.name() + "=" + one.value() + " " + one.source())
+        .containsExactly(
+            "consumer.session.timeout.ms=50000 8", "group.consumer.session.timeout.ms=45000 5");
+    assertThat(replace(GROUP, "g", "consumer.heartbeat.interval.ms", "6000"))
+        .containsExactly("32 'g': NONE");
+    assertThat(agent.catalog.image().groupConfigs("g"))
+        .containsExactly(Map.entry("consumer.heartbeat.interval.ms", "6000"));
+  }
+
+  @Test
+  void groupConfigsStayWithinTheBoundsOfTheAgent() {
+    var narrow =
+        FakeAgent.with(
+            "group.consumer.min.session.timeout.ms", "10000",
+            "group.consumer.max.session.timeout.ms", "50000",
+            "group.consumer.heartbeat.interval.ms", "12000");
+    assertThat(
+            Told.by(
+                narrow.send(
+                    ApiKeys.INCREMENTAL_ALTER_CONFIGS,
+                    (short) 1,
+                    AdminCases.alter(
+                        false,
+                        AdminCases.res(GROUP, "a", "consumer.session.timeout.ms", SET, "9999"),
+                        AdminCases.res(GROUP, "b", "consumer.session.timeout.ms", SET, "50001"),
+                        AdminCases.res(GROUP, "c", "consumer.session.timeout.ms", SET, "12000"),
+                        AdminCases.res(GROUP, "d", "consumer.session.timeout.ms", SET, "12001"),
+                        AdminCases.res(GROUP, "e".repeat(5_000), "share.x", SET, "1")))))
+        .contains("32 'a': INVALID_CONFIG", "32 'b': INVALID_CONFIG")
+        .contains("32 'c': INVALID_CONFIG", "32 'd': NONE")
+        .hasSize(5);
+    assertThat(narrow.catalog.image().configuredGroups()).containsExactly("d");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.catalog.FakeCatalog;
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.GroupConfigs;
 import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.group.Topics;
 import io.streamhouse.broker.runtime.SimulatedLoop;
@@ -81,7 +82,12 @@ class GroupHandlersTest {
             5,
             Duration.ofDays(7),
             new AgentConfig.Consumers(
-                Duration.ofSeconds(45), Duration.ofSeconds(5), 2, List.of("uniform", "range")));
+                Duration.ofSeconds(45),
+                new GroupConfigs.Range(45_000, 60_000),
+                Duration.ofSeconds(5),
+                new GroupConfigs.Range(5_000, 15_000),
+                2,
+                List.of("uniform", "range")));
     var groups =
         new GroupCoordinator(
             metadata,
@@ -93,6 +99,7 @@ class GroupHandlersTest {
             time,
             new Random(3),
             config,
+            name -> catalog.image().groupConfigs(name),
             () -> Topics.of(catalog.image()));
     groups.start();
     for (var handler : GroupApis.handlers(catalog, groups, time, config)) {

@@ -134,6 +134,13 @@ public final class FakeCatalog implements Catalog {
         .thenApply(_ -> null);
   }
 
+  @Override
+  public CompletableFuture<Void> alterGroupConfigs(
+      String group, Map<String, String> set, List<String> remove) {
+    return change(() -> metadata.topics().alterGroupConfigs(group, set, remove))
+        .thenApply(_ -> null);
+  }
+
   private void leadAll(Topic topic) {
     if (leaderless || agents.isEmpty()) {
       return;

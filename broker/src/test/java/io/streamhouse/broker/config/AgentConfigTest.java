@@ -110,6 +110,15 @@ final class AgentConfigTest {
   }
 
   @Test
+  void everyDefaultOfAGroupIsAValidValue() {
+    for (var setting : GroupConfigs.all()) {
+      assertThat(setting.valueOf(java.util.Objects.requireNonNull(setting.defaultValue())))
+          .as(setting.name())
+          .isNotNull();
+    }
+  }
+
+  @Test
   void allErrorsAreReportedTogether() {
     assertThat(
             errors(

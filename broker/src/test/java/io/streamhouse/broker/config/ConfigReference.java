@@ -28,6 +28,9 @@ final class ConfigReference {
       - Topics are configured with `bin/streamctl topic create --config KEY=VALUE`, or with `kafka-configs.sh`. What a topic
         does not set it gets from the agent's setting of the last column; those of them that are marked *dynamic* can be
         altered while the agent runs, with `kafka-configs.sh --entity-type brokers`.
+      - Groups are configured with `kafka-configs.sh --entity-type groups`, whether or not the group exists yet; what is set
+        holds from the next heartbeat on, and stays when the group goes. It must be within the agent's
+        `group.consumer.min.` and `group.consumer.max.` settings; where these change later, the nearest value that is.
 
       """;
 
@@ -56,6 +59,14 @@ final class ConfigReference {
         text,
         "Topic settings without effect",
         TopicConfigs.all().stream().filter(one -> one.noEffect() != null).toList());
+    topicTable(
+        text,
+        "Group settings",
+        GroupConfigs.all().stream().filter(one -> one.noEffect() == null).toList());
+    topicTable(
+        text,
+        "Group settings without effect",
+        GroupConfigs.all().stream().filter(one -> one.noEffect() != null).toList());
     text.append("## Environment and JVM\n\n");
     text.append(
         """

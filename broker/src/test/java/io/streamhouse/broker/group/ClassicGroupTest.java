@@ -27,14 +27,7 @@ class ClassicGroupTest {
   private static final int SESSION = 10_000;
   private static final int REBALANCE = 60_000;
   private static final GroupLimits LIMITS =
-      new GroupLimits(
-          3_000_000_000L,
-          6_000,
-          300_000,
-          3,
-          10,
-          100,
-          new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values())));
+      new GroupLimits(3_000_000_000L, 6_000, 300_000, 3, 10, 100);
 
   private long millis;
   private long requests;

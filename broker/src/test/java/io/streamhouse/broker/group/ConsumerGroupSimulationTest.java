@@ -41,7 +41,7 @@ class ConsumerGroupSimulationTest {
     final FakeTopics topics = new FakeTopics();
     final Map<String, Integer> partitions = new HashMap<>();
     final List<Client> clients = new ArrayList<>();
-    ConsumerGroup group = new ConsumerGroup(LIMITS, this::topics);
+    ConsumerGroup group = new ConsumerGroup(() -> LIMITS, this::topics);
     ByteBuffer stored = group.stored().encode();
     long millis;
     int groupEpoch;
@@ -88,7 +88,7 @@ class ConsumerGroupSimulationTest {
     void restart() {
       group =
           ConsumerGroup.restore(
-              LIMITS, this::topics, StoredConsumerGroup.decode(stored.duplicate()), now());
+              () -> LIMITS, this::topics, StoredConsumerGroup.decode(stored.duplicate()), now());
       check();
     }
 

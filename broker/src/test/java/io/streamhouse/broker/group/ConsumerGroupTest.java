@@ -30,7 +30,8 @@ class ConsumerGroupTest {
   private final FakeTopics topics = new FakeTopics().with("t", 4);
   private long millis;
   private int saves;
-  private ConsumerGroup group = new ConsumerGroup(LIMITS, () -> topics);
+  private GroupLimits.Consumers limits = LIMITS;
+  private ConsumerGroup group = new ConsumerGroup(() -> limits, () -> topics);
 
   private Now now() {
     return new Now(millis * 1_000_000, millis);
@@ -111,7 +112,18 @@ class ConsumerGroupTest {
   private void restart() {
     group =
         ConsumerGroup.restore(
-            LIMITS, () -> topics, StoredConsumerGroup.decode(group.stored().encode()), now());
+            () -> limits, () -> topics, StoredConsumerGroup.decode(group.stored().encode()), now());
+  }
+
+  @Test
+  void whatIsSetForTheGroupHoldsFromTheNextHeartbeatOn() {
+    join("a");
+    limits = new GroupLimits.Consumers(50_000, 7_000, 3, List.of(Assignor.values()));
+    assertThat(beat("a", 2)).isEqualTo(new Beaten("a", 2, 7_000, Optional.empty()));
+    pass(49_999);
+    assertThat(group.isEmpty()).isFalse();
+    pass(1);
+    assertThat(group.isEmpty()).isTrue();
   }
 
   @Test

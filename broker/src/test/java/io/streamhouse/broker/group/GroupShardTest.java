@@ -53,14 +53,8 @@ class GroupShardTest {
             loop,
             GroupShard.Clock.of(time),
             () -> true,
-            new GroupLimits(
-                3_000_000_000L,
-                6_000,
-                300_000,
-                3,
-                10,
-                100,
-                new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values()))),
+            new GroupLimits(3_000_000_000L, 6_000, 300_000, 3, 10, 100),
+            _ -> new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values())),
             () -> new FakeTopics(),
             _ -> {});
 

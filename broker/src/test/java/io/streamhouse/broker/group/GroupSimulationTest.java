@@ -3,6 +3,7 @@ package io.streamhouse.broker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.GroupConfigs;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupAnswer.Fetched;
 import io.streamhouse.broker.group.GroupAnswer.Joined;
@@ -134,7 +135,13 @@ class GroupSimulationTest {
                   100,
                   Duration.ofDays(7),
                   new AgentConfig.Consumers(
-                      Duration.ofSeconds(45), Duration.ofSeconds(5), 3, List.of("uniform"))),
+                      Duration.ofSeconds(45),
+                      new GroupConfigs.Range(45_000, 60_000),
+                      Duration.ofSeconds(5),
+                      new GroupConfigs.Range(5_000, 15_000),
+                      3,
+                      List.of("uniform"))),
+              _ -> Map.of(),
               () -> new FakeTopics());
       next.start();
       return next;

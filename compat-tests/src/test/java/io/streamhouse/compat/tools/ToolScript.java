@@ -219,6 +219,36 @@ final class ToolScript {
           configs(
               "describe a broker", "--describe", "--entity-type", "brokers", "--entity-name", "1"),
           configs("describe groups' configs", "--describe", "--entity-type", "groups"),
+          configs(
+              "alter a group's configs",
+              "--alter",
+              "--group",
+              "lines",
+              "--add-config",
+              "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000"),
+          configs("describe the group's configs", "--describe", "--group", "lines"),
+          configs(
+              "alter a group beyond the bounds",
+              "--alter",
+              "--group",
+              "lines",
+              "--add-config",
+              "consumer.session.timeout.ms=70000"),
+          configs(
+              "alter what no group has",
+              "--alter",
+              "--group",
+              "lines",
+              "--add-config",
+              "session.timeout.ms=50000"),
+          configs("describe all groups' configs", "--describe", "--entity-type", "groups"),
+          configs(
+              "delete a group's configs",
+              "--alter",
+              "--group",
+              "lines",
+              "--delete-config",
+              "consumer.session.timeout.ms,consumer.heartbeat.interval.ms"),
           configs("describe clients' metrics", "--describe", "--entity-type", "client-metrics"),
           server(
                   "produce lines",

@@ -10,10 +10,12 @@ import java.util.List;
 import java.util.function.Function;
 import org.apache.kafka.common.message.AlterPartitionReassignmentsRequestData;
 import org.apache.kafka.common.message.AlterReplicaLogDirsRequestData;
+import org.apache.kafka.common.message.DescribeConfigsRequestData;
 import org.apache.kafka.common.message.DescribeLogDirsRequestData;
 import org.apache.kafka.common.message.DescribeProducersRequestData;
 import org.apache.kafka.common.message.DescribeQuorumRequestData;
 import org.apache.kafka.common.message.ElectLeadersRequestData;
+import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData;
 import org.apache.kafka.common.message.ListConfigResourcesRequestData;
 import org.apache.kafka.common.message.ListPartitionReassignmentsRequestData;
 import org.apache.kafka.common.message.UpdateFeaturesRequestData;
@@ -39,6 +41,7 @@ final class AdminCases {
     table.directories();
     table.producers();
     table.resources();
+    table.groupConfigs();
     table.quorum();
     table.features();
     return List.copyOf(table.cases);
@@ -189,6 +192,71 @@ final class AdminCases {
           1,
           new ListConfigResourcesRequestData().setResourceTypes(List.of((byte) type)));
     }
+  }
+
+  private void groupConfigs() {
+    int group = 32;
+    String session = "consumer.session.timeout.ms";
+    String heartbeat = "consumer.heartbeat.interval.ms";
+    add("group without configs", ApiKeys.DESCRIBE_CONFIGS, 4, describeGroup("readers"));
+    add("group without name", ApiKeys.DESCRIBE_CONFIGS, 4, describeGroup(""));
+    alterGroup("set", Cases.alter(group, "readers", 0, session, "50000"));
+    add("group with configs", ApiKeys.DESCRIBE_CONFIGS, 4, describeGroup("readers"));
+    alterGroup("without name", Cases.alter(group, "", 0, session, "50000"));
+    alterGroup("below the least", Cases.alter(group, "readers", 0, session, "44999"));
+    alterGroup("above the most", Cases.alter(group, "readers", 0, session, "60001"));
+    alterGroup("below the least heartbeat", Cases.alter(group, "readers", 0, heartbeat, "4999"));
+    alterGroup("above the most heartbeat", Cases.alter(group, "readers", 0, heartbeat, "15001"));
+    alterGroup("no number", Cases.alter(group, "readers", 0, session, "soon"));
+    alterGroup("unknown key", Cases.alter(group, "readers", 0, "session.timeout.ms", "50000"));
+    alterGroup("append", Cases.alter(group, "readers", 2, session, "50000"));
+    alterGroup("null", Cases.alter(group, "readers", 0, session, null));
+    for (var config :
+        List.of(
+            "consumer.assignment.interval.ms=15001",
+            "share.auto.offset.reset=by_duration:PT1H",
+            "share.auto.offset.reset=never",
+            "share.isolation.level=read_committed",
+            "share.isolation.level=none",
+            "share.renew.acknowledge.enable=perhaps",
+            "share.record.lock.duration.ms=14999",
+            "share.record.lock.duration.ms=15000",
+            "share.delivery.count.limit=11",
+            "share.partition.max.record.locks=4001",
+            "share.session.timeout.ms=60001",
+            "share.heartbeat.interval.ms=4999",
+            "share.assignment.interval.ms=-1",
+            "streams.session.timeout.ms=44999",
+            "streams.heartbeat.interval.ms=15001",
+            "streams.num.standby.replicas=2",
+            "streams.num.standby.replicas=3",
+            "streams.initial.rebalance.delay.ms=-1",
+            "streams.assignment.interval.ms=15001")) {
+      var parts = config.split("=", -1);
+      alterGroup(config, Cases.alter(group, "others", 0, parts[0], parts[1]));
+    }
+    alterGroup(
+        "only check", Cases.alter(group, "unseen", 0, session, "50000").setValidateOnly(true));
+    add("of others", ApiKeys.DESCRIBE_CONFIGS, 4, describeGroup("others"));
+    var groups = new ListConfigResourcesRequestData().setResourceTypes(List.of((byte) group));
+    add("groups with configs", ApiKeys.LIST_CONFIG_RESOURCES, 1, groups);
+    add(
+        "group, replace",
+        ApiKeys.ALTER_CONFIGS,
+        2,
+        Cases.replace(group, "readers", heartbeat, "6000"));
+    add("group, replaced", ApiKeys.DESCRIBE_CONFIGS, 4, describeGroup("readers"));
+    alterGroup("delete", Cases.alter(group, "readers", 1, heartbeat, null));
+    alterGroup("delete what is not there", Cases.alter(group, "readers", 1, "no.such", null));
+    add("groups that still have some", ApiKeys.LIST_CONFIG_RESOURCES, 1, groups);
+  }
+
+  private static DescribeConfigsRequestData describeGroup(String name) {
+    return Cases.describe(32, name, List.of()).setIncludeSynonyms(true);
+  }
+
+  private void alterGroup(String name, IncrementalAlterConfigsRequestData body) {
+    add("group, " + name, ApiKeys.INCREMENTAL_ALTER_CONFIGS, 1, body);
   }
 
   private void quorum() {

@@ -810,10 +810,15 @@ final class Cases {
 
   static IncrementalAlterConfigsRequestData alter(
       String topic, int operation, String key, @Nullable String value) {
+    return alter(2, topic, operation, key, value);
+  }
+
+  static IncrementalAlterConfigsRequestData alter(
+      int type, String name, int operation, String key, @Nullable String value) {
     var resource =
         new IncrementalAlterConfigsRequestData.AlterConfigsResource()
-            .setResourceType((byte) 2)
-            .setResourceName(topic);
+            .setResourceType((byte) type)
+            .setResourceName(name);
     resource
         .configs()
         .add(
@@ -827,10 +832,14 @@ final class Cases {
   }
 
   private static AlterConfigsRequestData replace(String topic, String key, String value) {
+    return replace(2, topic, key, value);
+  }
+
+  static AlterConfigsRequestData replace(int type, String name, String key, String value) {
     var resource =
         new AlterConfigsRequestData.AlterConfigsResource()
-            .setResourceType((byte) 2)
-            .setResourceName(topic);
+            .setResourceType((byte) type)
+            .setResourceName(name);
     resource
         .configs()
         .add(new AlterConfigsRequestData.AlterableConfig().setName(key).setValue(value));

@@ -55,7 +55,13 @@ class OracleComparisonTest {
   }
 
   private static final Map<String, String> CONFIG =
-      Map.of("node.id", "1", "auto.create.topics.enable", "false");
+      Map.of(
+          "node.id",
+          "1",
+          "auto.create.topics.enable",
+          "false",
+          "group.consumer.assignment.interval.ms",
+          "0");
 
   /// Loading, not available, not here.
   private static final List<String> COORDINATOR_ERRORS = List.of("14", "15", "16");

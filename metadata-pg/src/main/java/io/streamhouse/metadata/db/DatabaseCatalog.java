@@ -7,6 +7,7 @@ import static io.streamhouse.metadata.db.schema.Tables.CONSUMER_OFFSETS;
 import static io.streamhouse.metadata.db.schema.Tables.COUNTERS;
 import static io.streamhouse.metadata.db.schema.Tables.DELETED_TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.GROUPS;
+import static io.streamhouse.metadata.db.schema.Tables.GROUP_CONFIGS;
 import static io.streamhouse.metadata.db.schema.Tables.NAME_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
@@ -78,7 +79,14 @@ final class DatabaseCatalog implements TopicCatalog {
   public CatalogImage image() {
     return transactions.read(
         "image",
-        tx -> new CatalogImage(changes(tx), topics(tx), owners(tx), agents(tx), agentConfigs(tx)));
+        tx ->
+            new CatalogImage(
+                changes(tx),
+                topics(tx),
+                owners(tx),
+                agents(tx),
+                agentConfigs(tx),
+                groupConfigs(tx)));
   }
 
   private static List<Topic> topics(DSLContext tx) {
@@ -358,6 +366,41 @@ final class DatabaseCatalog implements TopicCatalog {
                   .onConflict(AGENT_CONFIGS.NODE_ID, AGENT_CONFIGS.NAME)
                   .doUpdate()
                   .set(AGENT_CONFIGS.SETTING, excluded(AGENT_CONFIGS.SETTING))
+                  .execute());
+          raiseChanges(tx);
+        });
+  }
+
+  private static Map<String, Map<String, String>> groupConfigs(DSLContext tx) {
+    var configs = new LinkedHashMap<String, Map<String, String>>();
+    tx.select(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME, GROUP_CONFIGS.SETTING)
+        .from(GROUP_CONFIGS)
+        .orderBy(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME)
+        .forEach(row ->
+            configs
+                .computeIfAbsent(row.value1(), _ -> new TreeMap<>())
+                .put(row.value2(), row.value3()));
+    return configs;
+  }
+
+  @Override
+  public void alterGroupConfigs(String group, Map<String, String> set, List<String> remove) {
+    transactions.run(
+        "alterGroupConfigs",
+        tx -> {
+          tx.deleteFrom(GROUP_CONFIGS)
+              .where(GROUP_CONFIGS.GROUP_NAME.eq(group).and(GROUP_CONFIGS.NAME.in(remove)))
+              .execute();
+          set.forEach((key, value) ->
+              tx.insertInto(
+                      GROUP_CONFIGS,
+                      GROUP_CONFIGS.GROUP_NAME,
+                      GROUP_CONFIGS.NAME,
+                      GROUP_CONFIGS.SETTING)
+                  .values(group, key, value)
+                  .onConflict(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME)
+                  .doUpdate()
+                  .set(GROUP_CONFIGS.SETTING, excluded(GROUP_CONFIGS.SETTING))
                   .execute());
           raiseChanges(tx);
         });

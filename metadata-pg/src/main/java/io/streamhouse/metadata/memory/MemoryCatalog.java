@@ -58,7 +58,9 @@ final class MemoryCatalog implements TopicCatalog {
           agents.sort(Comparator.comparingInt(LiveAgent::nodeId));
           var configs = new LinkedHashMap<Optional<Integer>, Map<String, String>>();
           state.agentConfigs.forEach((node, values) -> configs.put(node, Map.copyOf(values)));
-          return new CatalogImage(state.changes, topics, owners, agents, configs);
+          var groups = new LinkedHashMap<String, Map<String, String>>();
+          state.groupConfigs.forEach((group, values) -> groups.put(group, Map.copyOf(values)));
+          return new CatalogImage(state.changes, topics, owners, agents, configs, groups);
         });
   }
 
@@ -159,6 +161,20 @@ final class MemoryCatalog implements TopicCatalog {
           alter(values, set, remove);
           if (values.isEmpty()) {
             state.agentConfigs.remove(nodeId);
+          }
+          state.changes++;
+        });
+  }
+
+  @Override
+  public void alterGroupConfigs(String group, Map<String, String> set, List<String> remove) {
+    state.run(
+        "alterGroupConfigs",
+        () -> {
+          var values = state.groupConfigs.computeIfAbsent(group, _ -> new TreeMap<>());
+          alter(values, set, remove);
+          if (values.isEmpty()) {
+            state.groupConfigs.remove(group);
           }
           state.changes++;
         });

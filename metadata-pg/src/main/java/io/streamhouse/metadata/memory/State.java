@@ -45,6 +45,7 @@ final class State {
   final Map<String, Integer> nameEpochs = new HashMap<>();
 
   final Map<Optional<Integer>, Map<String, String>> agentConfigs = new LinkedHashMap<>();
+  final Map<String, Map<String, String>> groupConfigs = new TreeMap<>();
 
   /// In order of registration.
   final Map<UUID, SessionRow> sessions = new LinkedHashMap<>();

@@ -200,6 +200,7 @@ class TwinTest {
         var remove = List.of("k" + random.nextInt(3));
         both(store -> store.topics().alterConfigs(id, set, remove));
         tell(store -> store.topics().alterAgentConfigs(Optional.of(1), set, remove));
+        tell(store -> store.topics().alterGroupConfigs("g", set, remove));
       }
       case 17 -> {
         if (!leases.isEmpty()) {
