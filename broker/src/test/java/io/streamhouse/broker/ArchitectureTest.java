@@ -125,6 +125,7 @@ class ArchitectureTest {
         "io.streamhouse.broker.http..",
         "io.streamhouse.broker.storage.s3..");
     onlyIn("net.jpountz..", "io.streamhouse.segment..");
+    onlyIn("com.google.re2j..", "io.streamhouse.broker.group..");
     noClasses()
         .that()
         .resideOutsideOfPackages("io.streamhouse.protocol..", "io.streamhouse.broker.api..")

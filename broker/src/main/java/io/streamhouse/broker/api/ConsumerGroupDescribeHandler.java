@@ -109,7 +109,7 @@ final class ConsumerGroupDescribeHandler implements ApiHandler<ConsumerGroupDesc
         .setClientId(member.clientId())
         .setClientHost(member.clientHost())
         .setSubscribedTopicNames(member.topics())
-        .setSubscribedTopicRegex("")
+        .setSubscribedTopicRegex(member.pattern())
         .setAssignment(assignment(member.assigned(), image))
         .setTargetAssignment(assignment(member.target(), image))
         .setMemberType(CONSUMER_MEMBER);

@@ -4,6 +4,7 @@ import io.streamhouse.broker.group.GroupAnswer;
 import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.group.GroupFailure;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.broker.group.TopicPatterns;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.protocol.ApiHandler;
 import io.streamhouse.protocol.Reply;
@@ -24,8 +25,7 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
-/// ConsumerGroupHeartbeat: membership of consumer groups (KIP-848), in one request. Subscriptions
-/// by regular expression are refused. Stateless.
+/// ConsumerGroupHeartbeat: membership of consumer groups (KIP-848), in one request. Stateless.
 final class ConsumerGroupHeartbeatHandler implements ApiHandler<ConsumerGroupHeartbeatRequestData> {
 
   /// From here on clients make their member ids themselves.
@@ -58,11 +58,14 @@ final class ConsumerGroupHeartbeatHandler implements ApiHandler<ConsumerGroupHea
           "ServerAssignor %s is not supported. Supported assignors: %s."
               .formatted(body.serverAssignor(), String.join(", ", assignors)));
     }
-    if (body.subscribedTopicRegex() != null && !body.subscribedTopicRegex().isEmpty()) {
-      return refuse(
-          Errors.INVALID_REGULAR_EXPRESSION,
-          "Subscriptions by a regular expression of the server are not supported;"
-              + " subscribe to a java.util.regex.Pattern or to names.");
+    if (body.subscribedTopicRegex() != null) {
+      var invalid = TopicPatterns.invalid(body.subscribedTopicRegex());
+      if (invalid != null) {
+        return refuse(
+            Errors.INVALID_REGULAR_EXPRESSION,
+            "SubscribedTopicRegex `%s` is not a valid regular expression: %s."
+                .formatted(body.subscribedTopicRegex(), invalid));
+      }
     }
     var clientId = request.clientId() == null ? "" : request.clientId();
     var memberId =
@@ -79,6 +82,7 @@ final class ConsumerGroupHeartbeatHandler implements ApiHandler<ConsumerGroupHea
             "/" + request.peer().getHostString(),
             body.rebalanceTimeoutMs(),
             body.subscribedTopicNames() == null ? null : new HashSet<>(body.subscribedTopicNames()),
+            body.subscribedTopicRegex(),
             body.serverAssignor(),
             owned(body));
     return groups

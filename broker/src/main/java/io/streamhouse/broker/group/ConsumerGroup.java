@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -56,6 +57,7 @@ final class ConsumerGroup implements Group {
 
   private final Supplier<GroupLimits.Consumers> limits;
   private final Supplier<Topics> topics;
+  private final TopicPatterns patterns;
 
   private int groupEpoch = FIRST_EPOCH;
   private int assignmentEpoch;
@@ -82,9 +84,12 @@ final class ConsumerGroup implements Group {
 
   /// @param limits those of now, at any time
   /// @param topics likewise
-  ConsumerGroup(Supplier<GroupLimits.Consumers> limits, Supplier<Topics> topics) {
+  /// @param patterns for all groups of these topics
+  ConsumerGroup(
+      Supplier<GroupLimits.Consumers> limits, Supplier<Topics> topics, TopicPatterns patterns) {
     this.limits = limits;
     this.topics = topics;
+    this.patterns = patterns;
   }
 
   /// A group as another coordinator left it.
@@ -93,9 +98,10 @@ final class ConsumerGroup implements Group {
   static ConsumerGroup restore(
       Supplier<GroupLimits.Consumers> limits,
       Supplier<Topics> topics,
+      TopicPatterns patterns,
       StoredConsumerGroup stored,
       Now now) {
-    var group = new ConsumerGroup(limits, topics);
+    var group = new ConsumerGroup(limits, topics, patterns);
     group.groupEpoch = stored.groupEpoch();
     group.assignmentEpoch = stored.assignmentEpoch();
     group.subscribed = stored.topics();
@@ -107,6 +113,7 @@ final class ConsumerGroup implements Group {
       member.clientHost = one.clientHost();
       member.rebalanceTimeoutMillis = one.rebalanceTimeoutMillis();
       member.topics = one.topics();
+      member.pattern = one.pattern();
       member.assignor = one.assignor();
       member.epoch = one.epoch();
       member.previousEpoch = one.previousEpoch();
@@ -149,6 +156,7 @@ final class ConsumerGroup implements Group {
                     one.clientHost,
                     one.rebalanceTimeoutMillis,
                     one.topics,
+                    one.pattern,
                     one.assignor,
                     one.epoch,
                     one.previousEpoch,
@@ -227,6 +235,7 @@ final class ConsumerGroup implements Group {
                     one.clientId,
                     one.clientHost,
                     List.copyOf(one.topics),
+                    one.pattern,
                     one.assigned.keySet(),
                     target(one)))
             .toList());
@@ -235,7 +244,8 @@ final class ConsumerGroup implements Group {
   @Override
   public Optional<Set<String>> readTopics() {
     var read = new HashSet<String>();
-    members.values().forEach(one -> read.addAll(one.topics));
+    new HashSet<>(members.values().stream().map(Subscription::of).toList())
+        .forEach(one -> read.addAll(read(one)));
     return Optional.of(read);
   }
 
@@ -325,7 +335,9 @@ final class ConsumerGroup implements Group {
       reconcile(member, beat.owned(), resubscribed, now);
       touch(member, now);
       boolean whole =
-          beat.rebalanceTimeoutMillis() >= 0 && beat.topics() != null && beat.owned() != null;
+          beat.rebalanceTimeoutMillis() >= 0
+              && (beat.topics() != null || beat.pattern() != null)
+              && beat.owned() != null;
       boolean tell =
           beat.memberEpoch() == ConsumerHeartbeat.JOIN
               || whole
@@ -419,6 +431,7 @@ final class ConsumerGroup implements Group {
   /// A static member is back with another id: it has the old one's place, target and partitions.
   private void replace(ConsumerMember old, ConsumerMember member) {
     member.topics = old.topics;
+    member.pattern = old.pattern;
     member.assignor = old.assignor;
     member.rebalanceTimeoutMillis = old.rebalanceTimeoutMillis;
     member.previousEpoch = 0;
@@ -467,12 +480,34 @@ final class ConsumerGroup implements Group {
       member.assignor = beat.assignor();
       changed = true;
     }
-    if (beat.topics() == null || beat.topics().equals(member.topics)) {
-      return false;
+    boolean resubscribed = false;
+    if (beat.topics() != null && !beat.topics().equals(member.topics)) {
+      member.topics = Collections.unmodifiableSortedSet(new TreeSet<>(beat.topics()));
+      resubscribed = true;
     }
-    member.topics = Collections.unmodifiableSortedSet(new TreeSet<>(beat.topics()));
-    outdated = true;
-    return true;
+    if (beat.pattern() != null && !beat.pattern().equals(member.pattern)) {
+      member.pattern = beat.pattern();
+      resubscribed = true;
+    }
+    outdated |= resubscribed;
+    return resubscribed;
+  }
+
+  /// What a member says that it reads; many say the same.
+  private record Subscription(SortedSet<String> topics, String pattern) {
+    static Subscription of(ConsumerMember member) {
+      return new Subscription(member.topics, member.pattern);
+    }
+  }
+
+  /// The names a subscription stands for now, of topics that need not exist.
+  private Set<String> read(Subscription subscription) {
+    if (subscription.pattern.isEmpty()) {
+      return subscription.topics;
+    }
+    var read = new HashSet<>(patterns.matching(subscription.pattern, topics.get()));
+    read.addAll(subscription.topics);
+    return read;
   }
 
   /// Sees whether subscriptions stand for other partitions than before.
@@ -483,11 +518,15 @@ final class ConsumerGroup implements Group {
     }
     seenVersion = Optional.of(now.version());
     var found = new TreeMap<String, Topics.Shape>();
+    var subscriptions = new HashSet<Subscription>();
     for (var member : members.values()) {
-      for (var topic : member.topics) {
-        var shape = found.containsKey(topic) ? null : now.shape(topic);
-        if (shape != null) {
-          found.put(topic, shape);
+      var subscription = Subscription.of(member);
+      if (subscriptions.add(subscription)) {
+        for (var topic : read(subscription)) {
+          var shape = found.containsKey(topic) ? null : now.shape(topic);
+          if (shape != null) {
+            found.put(topic, shape);
+          }
         }
       }
     }
@@ -510,9 +549,15 @@ final class ConsumerGroup implements Group {
 
   /// Computes what each member is to own.
   private void assign() {
+    var read = new HashMap<Subscription, Set<String>>();
     var subscribers =
         members.values().stream()
-            .map(one -> new Subscriber(one.id, one.instanceId, one.topics, target(one)))
+            .map(one ->
+                new Subscriber(
+                    one.id,
+                    one.instanceId,
+                    read.computeIfAbsent(Subscription.of(one), this::read),
+                    target(one)))
             .toList();
     var result = assignor().assign(subscribers, subscribed);
     targets.clear();
@@ -596,7 +641,7 @@ final class ConsumerGroup implements Group {
   /// What the member reads no more is not left to it until it gave up the rest.
   private void dropUnsubscribed(ConsumerMember member, Now now) {
     var read = new HashSet<UUID>();
-    for (var topic : member.topics) {
+    for (var topic : read(Subscription.of(member))) {
       var shape = subscribed.get(topic);
       if (shape != null) {
         read.add(shape.id());

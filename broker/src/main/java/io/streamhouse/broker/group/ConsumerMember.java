@@ -32,6 +32,9 @@ final class ConsumerMember {
   int rebalanceTimeoutMillis;
   SortedSet<String> topics = new TreeSet<>();
 
+  /// A regular expression for topics that it reads besides, empty if there is none.
+  String pattern = "";
+
   /// What it wishes the group to be assigned by, null if it does not care.
   @Nullable String assignor;
 

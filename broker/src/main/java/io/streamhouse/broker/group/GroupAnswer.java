@@ -81,6 +81,7 @@ public sealed interface GroupAnswer {
       implements GroupAnswer {}
 
   /// @param topics the names it subscribed to
+  /// @param pattern the regular expression it subscribed to besides, empty if none
   /// @param assigned what it may own now
   /// @param target what it is to own once all have given up what they must
   record DescribedConsumer(
@@ -91,6 +92,7 @@ public sealed interface GroupAnswer {
       String clientId,
       String clientHost,
       List<String> topics,
+      String pattern,
       Set<PartitionId> assigned,
       Set<PartitionId> target) {}
 

@@ -63,6 +63,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final GroupLimits limits;
   private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
+  private final TopicPatterns patterns = new TopicPatterns();
   private final Slot[] slots = new Slot[Leases.SHARDS];
 
   // Confined to the loop.
@@ -307,6 +308,7 @@ public final class GroupCoordinator implements AutoCloseable {
             limits,
             consumers,
             topics,
+            patterns,
             end -> ended(slot, end));
     slot.shard = shard;
     shard.begin(stored);

@@ -94,6 +94,8 @@ public sealed interface GroupRequest {
   /// @param rebalanceTimeoutMillis how long it may take to give partitions up, negative if as
   ///   before
   /// @param topics what it reads, null if as before
+  /// @param pattern a regular expression for what it reads besides, empty for nothing, null if as
+  ///   before; a valid one
   /// @param assignor what it wishes the group to be assigned by, null if as before
   /// @param owned the partitions it has, null if nothing changed since it last said
   record ConsumerHeartbeat(
@@ -105,9 +107,35 @@ public sealed interface GroupRequest {
       String clientHost,
       int rebalanceTimeoutMillis,
       @Nullable Set<String> topics,
+      @Nullable String pattern,
       @Nullable String assignor,
       @Nullable Set<PartitionId> owned)
       implements OfMember {
+
+    ConsumerHeartbeat(
+        String memberId,
+        @Nullable String instanceId,
+        @Nullable String rackId,
+        int memberEpoch,
+        String clientId,
+        String clientHost,
+        int rebalanceTimeoutMillis,
+        @Nullable Set<String> topics,
+        @Nullable String assignor,
+        @Nullable Set<PartitionId> owned) {
+      this(
+          memberId,
+          instanceId,
+          rackId,
+          memberEpoch,
+          clientId,
+          clientHost,
+          rebalanceTimeoutMillis,
+          topics,
+          null,
+          assignor,
+          owned);
+    }
 
     public static final int JOIN = 0;
     public static final int LEAVE = -1;

@@ -48,6 +48,7 @@ final class GroupShard {
   private final GroupLimits limits;
   private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
+  private final TopicPatterns patterns;
   private final Consumer<End> onEnd;
   private final Map<String, Entry> groups = new HashMap<>();
 
@@ -120,6 +121,7 @@ final class GroupShard {
       GroupLimits limits,
       Function<String, GroupLimits.Consumers> consumers,
       Supplier<Topics> topics,
+      TopicPatterns patterns,
       Consumer<End> onEnd) {
     this.lease = lease;
     this.store = store;
@@ -130,6 +132,7 @@ final class GroupShard {
     this.limits = limits;
     this.consumers = consumers;
     this.topics = topics;
+    this.patterns = patterns;
     this.onEnd = onEnd;
   }
 
@@ -161,7 +164,11 @@ final class GroupShard {
             ClassicGroup.restore(limits, StoredClassicGroup.decode(stored.state()), now);
         case StoredConsumerGroup.KIND ->
             ConsumerGroup.restore(
-                limits(stored.group()), topics, StoredConsumerGroup.decode(stored.state()), now);
+                limits(stored.group()),
+                topics,
+                patterns,
+                StoredConsumerGroup.decode(stored.state()),
+                now);
         default -> throw new IllegalArgumentException("group state of kind " + kind);
       };
     } catch (IllegalArgumentException e) {
@@ -245,7 +252,7 @@ final class GroupShard {
 
   private Group begin(String name, GroupRequest.OfMember request, Now now) {
     return switch (request) {
-      case GroupRequest.ConsumerHeartbeat _ -> new ConsumerGroup(limits(name), topics);
+      case GroupRequest.ConsumerHeartbeat _ -> new ConsumerGroup(limits(name), topics, patterns);
       case GroupRequest.Join _,
           GroupRequest.Sync _,
           GroupRequest.Heartbeat _,

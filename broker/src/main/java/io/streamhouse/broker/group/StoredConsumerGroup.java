@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// | field               | type   | notes                                                   |
 /// |---------------------|--------|---------------------------------------------------------|
 /// | kind                | u8     | 2: consumer                                             |
-/// | version             | u8     | 1                                                       |
+/// | version             | u8     | 1 where no member has a pattern, else 2                 |
 /// | group epoch         | i32    |                                                         |
 /// | assignment epoch    | i32    | the group epoch that the targets were computed for      |
 /// | topic count         | i32    | what subscriptions stood for then, per topic:           |
@@ -39,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 /// | client id, host     | string | two                                                     |
 /// | rebalance time-out  | i32    | milliseconds                                            |
 /// | topics              | i32    | then the name of each that it reads                     |
+/// | pattern             | string | version 2: empty if it reads by names alone             |
 /// | assignor            | string | null if it does not care                                |
 /// | member epoch        | i32    | -2 for a static member that left for a while            |
 /// | previous epoch      | i32    |                                                         |
@@ -57,7 +58,8 @@ record StoredConsumerGroup(
     implements Group.Stored {
 
   static final int KIND = 2;
-  private static final int VERSION = 1;
+  private static final int WITHOUT_PATTERNS = 1;
+  private static final int WITH_PATTERNS = 2;
 
   StoredConsumerGroup {
     topics = Collections.unmodifiableSortedMap(new TreeMap<>(topics));
@@ -73,6 +75,7 @@ record StoredConsumerGroup(
       String clientHost,
       int rebalanceTimeoutMillis,
       SortedSet<String> topics,
+      String pattern,
       @Nullable String assignor,
       int epoch,
       int previousEpoch,
@@ -86,7 +89,8 @@ record StoredConsumerGroup(
     var bytes = new ByteArrayOutputStream();
     try (var out = new DataOutputStream(bytes)) {
       out.writeByte(KIND);
-      out.writeByte(VERSION);
+      int version = version();
+      out.writeByte(version);
       out.writeInt(groupEpoch);
       out.writeInt(assignmentEpoch);
       out.writeInt(topics.size());
@@ -97,7 +101,7 @@ record StoredConsumerGroup(
       }
       out.writeInt(members.size());
       for (var member : members) {
-        write(out, member);
+        write(out, member, version);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -105,7 +109,15 @@ record StoredConsumerGroup(
     return ByteBuffer.wrap(bytes.toByteArray());
   }
 
-  private static void write(DataOutputStream out, StoredMember member) throws IOException {
+  /// Older versions of this program read the state of a group that has nothing new.
+  private int version() {
+    return members.stream().allMatch(one -> one.pattern.isEmpty())
+        ? WITHOUT_PATTERNS
+        : WITH_PATTERNS;
+  }
+
+  private static void write(DataOutputStream out, StoredMember member, int version)
+      throws IOException {
     StoredForm.write(out, member.id);
     StoredForm.write(out, member.instanceId);
     StoredForm.write(out, member.rackId);
@@ -115,6 +127,9 @@ record StoredConsumerGroup(
     out.writeInt(member.topics.size());
     for (var topic : member.topics) {
       StoredForm.write(out, topic);
+    }
+    if (version >= WITH_PATTERNS) {
+      StoredForm.write(out, member.pattern);
     }
     StoredForm.write(out, member.assignor);
     out.writeInt(member.epoch);
@@ -159,7 +174,10 @@ record StoredConsumerGroup(
     stored.duplicate().get(bytes);
     try (var in = new DataInputStream(new ByteArrayInputStream(bytes))) {
       StoredForm.expect("kind", KIND, in.readUnsignedByte());
-      StoredForm.expect("version", VERSION, in.readUnsignedByte());
+      int version = in.readUnsignedByte();
+      if (version != WITHOUT_PATTERNS) {
+        StoredForm.expect("version", WITH_PATTERNS, version);
+      }
       int groupEpoch = in.readInt();
       int assignmentEpoch = in.readInt();
       var topics = new TreeMap<String, Topics.Shape>();
@@ -168,7 +186,7 @@ record StoredConsumerGroup(
       }
       var members = new ArrayList<StoredMember>();
       for (int count = StoredForm.count(in); count > 0; count--) {
-        members.add(member(in));
+        members.add(member(in, version));
       }
       StoredForm.expect("bytes after the last member", 0, in.available());
       return new StoredConsumerGroup(groupEpoch, assignmentEpoch, topics, members);
@@ -179,7 +197,7 @@ record StoredConsumerGroup(
     }
   }
 
-  private static StoredMember member(DataInputStream in) throws IOException {
+  private static StoredMember member(DataInputStream in, int version) throws IOException {
     var id = StoredForm.string(in);
     var instanceId = StoredForm.nullable(in);
     var rackId = StoredForm.nullable(in);
@@ -190,6 +208,7 @@ record StoredConsumerGroup(
     for (int count = StoredForm.count(in); count > 0; count--) {
       topics.add(StoredForm.string(in));
     }
+    var pattern = version >= WITH_PATTERNS ? StoredForm.string(in) : "";
     var assignor = StoredForm.nullable(in);
     int epoch = in.readInt();
     int previousEpoch = in.readInt();
@@ -209,6 +228,7 @@ record StoredConsumerGroup(
         clientHost,
         rebalance,
         topics,
+        pattern,
         assignor,
         epoch,
         previousEpoch,

@@ -1,6 +1,8 @@
 package io.streamhouse.broker.group;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.metadata.Topic;
+import java.util.Collection;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +13,9 @@ public interface Topics {
   /// Differs from that of any other moment at which other topics were there, or other partitions.
   long version();
 
+  /// The names of all of them, in any order.
+  Collection<String> names();
+
   /// A topic as it is now, null if there is none of this name.
   @Nullable Shape shape(String topic);
 
@@ -19,6 +24,11 @@ public interface Topics {
       @Override
       public long version() {
         return image.changes();
+      }
+
+      @Override
+      public Collection<String> names() {
+        return image.topics().stream().map(Topic::name).toList();
       }
 
       @Override

@@ -26,6 +26,7 @@ class ConsumerGroupSimulationTest {
   private static final GroupLimits.Consumers LIMITS =
       new GroupLimits.Consumers(45_000, 5_000, 5, List.of(Assignor.values()));
   private static final List<String> NAMES = List.of("t", "u", "v");
+  private static final List<String> PATTERNS = List.of("", "", "[uv]", ".*", "t|w");
 
   @Property(tries = 400)
   void noPartitionHasTwoOwnersAndAGroupLeftAloneGivesEachPartitionOne(@ForAll long seed) {
@@ -41,7 +42,8 @@ class ConsumerGroupSimulationTest {
     final FakeTopics topics = new FakeTopics();
     final Map<String, Integer> partitions = new HashMap<>();
     final List<Client> clients = new ArrayList<>();
-    ConsumerGroup group = new ConsumerGroup(() -> LIMITS, this::topics);
+    TopicPatterns patterns = new TopicPatterns();
+    ConsumerGroup group = new ConsumerGroup(() -> LIMITS, this::topics, patterns);
     ByteBuffer stored = group.stored().encode();
     long millis;
     int groupEpoch;
@@ -86,9 +88,14 @@ class ConsumerGroupSimulationTest {
     }
 
     void restart() {
+      patterns = new TopicPatterns();
       group =
           ConsumerGroup.restore(
-              () -> LIMITS, this::topics, StoredConsumerGroup.decode(stored.duplicate()), now());
+              () -> LIMITS,
+              this::topics,
+              patterns,
+              StoredConsumerGroup.decode(stored.duplicate()),
+              now());
       check();
     }
 
@@ -156,7 +163,7 @@ class ConsumerGroupSimulationTest {
       for (var client : joined) {
         assertThat(client.epoch).isEqualTo(group.stored().assignmentEpoch());
         owned.addAll(client.owned);
-        for (var name : client.reads) {
+        for (var name : client.readsNow()) {
           var shape = topics.shape(name);
           for (int i = 0; shape != null && i < shape.partitions(); i++) {
             expected.add(new PartitionId(shape.id(), i));
@@ -171,6 +178,9 @@ class ConsumerGroupSimulationTest {
       String id = "";
       int epoch;
       Set<String> reads = Set.of();
+
+      /// One of [#PATTERNS].
+      String pattern = "";
 
       /// What it may read now.
       Set<PartitionId> owned = new TreeSet<>();
@@ -191,6 +201,7 @@ class ConsumerGroupSimulationTest {
             id = "m" + members++;
             epoch = 0;
             reads = some();
+            pattern = PATTERNS.get(random.nextInt(PATTERNS.size()));
             owned = new TreeSet<>();
             told = null;
             beat(random.nextInt(5) == 0);
@@ -202,6 +213,7 @@ class ConsumerGroupSimulationTest {
           case 1 -> forget();
           case 2 -> {
             reads = some();
+            pattern = PATTERNS.get(random.nextInt(PATTERNS.size()));
             whole = true;
             beat(random.nextInt(5) == 0);
           }
@@ -214,6 +226,16 @@ class ConsumerGroupSimulationTest {
         var some = new HashSet<>(NAMES);
         some.removeIf(_ -> random.nextInt(3) == 0);
         return some;
+      }
+
+      Set<String> readsNow() {
+        var now = new HashSet<>(reads);
+        for (String name : NAMES) {
+          if (name.matches(pattern)) {
+            now.add(name);
+          }
+        }
+        return now;
       }
 
       void giveUp() {
@@ -242,6 +264,7 @@ class ConsumerGroupSimulationTest {
                         "/h",
                         all ? 20_000 : -1,
                         all ? reads : null,
+                        all ? pattern : null,
                         random.nextInt(20) == 0 ? "range" : null,
                         says ? new TreeSet<>(owned) : null),
                     now()));

@@ -31,7 +31,7 @@ class ConsumerGroupTest {
   private long millis;
   private int saves;
   private GroupLimits.Consumers limits = LIMITS;
-  private ConsumerGroup group = new ConsumerGroup(() -> limits, () -> topics);
+  private ConsumerGroup group = new ConsumerGroup(() -> limits, () -> topics, new TopicPatterns());
 
   private Now now() {
     return new Now(millis * 1_000_000, millis);
@@ -112,7 +112,11 @@ class ConsumerGroupTest {
   private void restart() {
     group =
         ConsumerGroup.restore(
-            () -> limits, () -> topics, StoredConsumerGroup.decode(group.stored().encode()), now());
+            () -> limits,
+            () -> topics,
+            new TopicPatterns(),
+            StoredConsumerGroup.decode(group.stored().encode()),
+            now());
   }
 
   @Test
@@ -124,6 +128,62 @@ class ConsumerGroupTest {
     assertThat(group.isEmpty()).isFalse();
     pass(1);
     assertThat(group.isEmpty()).isTrue();
+  }
+
+  private GroupAnswer subscribe(String id, int epoch, Set<String> names, String pattern) {
+    return ask(
+        new ConsumerHeartbeat(
+            id,
+            null,
+            null,
+            epoch,
+            "c",
+            "/h",
+            REBALANCE,
+            names,
+            pattern,
+            null,
+            epoch == 0 ? Set.of() : null));
+  }
+
+  @Test
+  void aPatternIsReadBesidesNamesAndFollowsTopics() {
+    topics.with("u1", 1).with("v", 1);
+    assertThat(subscribe("a", 0, Set.of("v"), "u.*"))
+        .isEqualTo(beaten("a", 2, union(of("u1", 0), of("v", 0))));
+    assertThat(group.readTopics()).contains(Set.of("u1", "v"));
+
+    topics.with("w", 1);
+    assertThat(beat("a", 2)).as("not of the pattern").isEqualTo(beaten("a", 2));
+    topics.with("u2", 1);
+    assertThat(beat("a", 2))
+        .isEqualTo(beaten("a", 3, union(union(of("u1", 0), of("u2", 0)), of("v", 0))));
+    topics.delete("u1");
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3, union(of("u2", 0), of("v", 0))));
+    assertThat(group.groupEpoch()).isEqualTo(4);
+  }
+
+  @Test
+  void aPatternIsKeptUntilAnotherIsSentAndAcrossARestart() {
+    topics.with("u", 1);
+    subscribe("a", 0, Set.of(), "u");
+    restart();
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
+    topics.with("u", 2);
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3, of("u", 0, 1)));
+    var described = (GroupAnswer.ConsumersDescribed) group.describeConsumers();
+    assertThat(described.members().getFirst().pattern()).isEqualTo("u");
+
+    assertThat(subscribe("a", 3, Set.of("t"), ""))
+        .as("gives up what it does not read")
+        .isEqualTo(beaten("a", 3, Set.of()));
+    assertThat(beat("a", 3, Set.of())).isEqualTo(beaten("a", 4, of("t", 0, 1, 2, 3)));
+  }
+
+  private static Set<PartitionId> union(Set<PartitionId> one, Set<PartitionId> other) {
+    var all = new TreeSet<>(one);
+    all.addAll(other);
+    return all;
   }
 
   @Test

@@ -1,6 +1,8 @@
 package io.streamhouse.broker.group;
 
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +29,11 @@ final class FakeTopics implements Topics {
   @Override
   public long version() {
     return version;
+  }
+
+  @Override
+  public Collection<String> names() {
+    return List.copyOf(shapes.keySet());
   }
 
   @Override

@@ -56,6 +56,7 @@ class GroupShardTest {
             new GroupLimits(3_000_000_000L, 6_000, 300_000, 3, 10, 100),
             _ -> new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values())),
             () -> new FakeTopics(),
+            new TopicPatterns(),
             _ -> {});
 
     shard.begin(metadata.groups().load(lease));

@@ -33,6 +33,7 @@ class StoredConsumerGroupTest {
                   "/h",
                   60_000,
                   new TreeSet<>(Set.of("t")),
+                  "",
                   "range",
                   7,
                   6,
@@ -72,6 +73,39 @@ class StoredConsumerGroupTest {
   }
 
   @Test
+  void aPatternMakesItTheSecondVersionAndStandsBehindTheTopics() {
+    var first = HexFormat.of().formatHex(GROUP.encode().array());
+    var one = GROUP.members().getFirst();
+    var member =
+        new StoredMember(
+            one.id(),
+            one.instanceId(),
+            one.rackId(),
+            one.clientId(),
+            one.clientHost(),
+            one.rebalanceTimeoutMillis(),
+            one.topics(),
+            "u.*",
+            one.assignor(),
+            one.epoch(),
+            one.previousEpoch(),
+            one.progress(),
+            one.assigned(),
+            one.revoking(),
+            one.target());
+    var group =
+        new StoredConsumerGroup(
+            GROUP.groupEpoch(), GROUP.assignmentEpoch(), GROUP.topics(), List.of(member));
+    assertThat(HexFormat.of().formatHex(group.encode().array()))
+        .isEqualTo(
+            "0202"
+                + first
+                    .substring(4)
+                    .replace("0000000572616e6765", "00000003752e2a" + "0000000572616e6765"));
+    assertThat(StoredConsumerGroup.decode(group.encode())).isEqualTo(group);
+  }
+
+  @Test
   void whatIsWrittenIsRead() {
     assertThat(StoredConsumerGroup.decode(GROUP.encode())).isEqualTo(GROUP);
     var empty = new StoredConsumerGroup(3, 2, new TreeMap<>(), List.of());
@@ -87,9 +121,9 @@ class StoredConsumerGroupTest {
           .isInstanceOf(IllegalArgumentException.class);
     }
     var other = whole.clone();
-    other[1] = 2;
+    other[1] = 3;
     assertThatThrownBy(() -> StoredConsumerGroup.decode(ByteBuffer.wrap(other)))
-        .hasMessageContaining("version expected 1, found 2");
+        .hasMessageContaining("version expected 2, found 3");
     assertThatThrownBy(() -> StoredClassicGroup.decode(GROUP.encode()))
         .hasMessageContaining("kind expected 1, found 2");
     assertThatThrownBy(() ->

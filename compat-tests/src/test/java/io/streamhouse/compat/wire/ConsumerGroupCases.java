@@ -72,7 +72,18 @@ final class ConsumerGroupCases {
     beat("unknown group", at(1).setGroupId("nobody"));
     beat("leave unknown group", at(-1).setGroupId("nobody"));
     add("no member id in an epoch", ApiKeys.CONSUMER_GROUP_HEARTBEAT, 0, at(1).setMemberId(""));
-    beat("regular expression", join().setGroupId("patterns").setSubscribedTopicRegex("lo.*"));
+    for (var pattern : List.of("(", "[z-a]", "(?=lo).*", "a**", "lo\\", "a{1001}")) {
+      beat("invalid " + pattern, join().setGroupId("patterns").setSubscribedTopicRegex(pattern));
+    }
+    beat(
+        "pattern without topics",
+        join().setGroupId("patterns").setSubscribedTopicRegex("nothing-.*"));
+    beat(
+        "leave with a pattern",
+        new ConsumerGroupHeartbeatRequestData()
+            .setGroupId("patterns")
+            .setMemberId("m1")
+            .setMemberEpoch(-1));
   }
 
   private void life() {

@@ -10,10 +10,6 @@ final class KnownDifferences {
   static final List<Difference> LIST =
       List.of(
           new Difference(
-              "ConsumerGroupHeartbeat .*: regular expression",
-              ".*",
-              "subscriptions by a regular expression of the server are refused"),
-          new Difference(
               "CreateTopics .*|DescribeConfigs .*: no keys",
               ".*\\[streamhouse\\.durability\\].*|.*\\.configs\\.size",
               "a setting of our own"),
