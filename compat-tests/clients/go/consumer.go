@@ -67,7 +67,7 @@ func newConsumer(ctx context.Context, seed string, admin *kadm.Client, cmd comma
 		assigned: make(map[topicPartition]bool),
 		told:     make(map[topicPartition]kgo.EpochOffset),
 	}
-	c.options = []kgo.Opt{kgo.SeedBrokers(seed), kgo.FetchMaxWait(500 * time.Millisecond)}
+	c.options = append(connection(seed), kgo.FetchMaxWait(500*time.Millisecond))
 	c.member = []kgo.Opt{
 		kgo.ConsumerGroup(c.group),
 		kgo.DisableAutoCommit(),
@@ -339,18 +339,21 @@ func (c *consumer) poll(cmd command, out io.Writer) error {
 func passes(failure error) bool {
 	var loss *kgo.ErrDataLoss
 	var session *kgo.ErrGroupSession
+	var kafka *kerr.Error
 	switch {
-	case errors.As(failure, &loss):
+	case errors.As(failure, &loss), kgo.IsRetryableBrokerErr(failure):
 		return true
-	case errors.Is(failure, kerr.FencedInstanceID):
-		return false
+	case !errors.As(failure, &kafka):
+		return errors.As(failure, &session)
 	case errors.As(failure, &session):
-		return kerr.IsRetriable(failure) ||
-			errors.Is(failure, kerr.UnknownMemberID) ||
-			errors.Is(failure, kerr.IllegalGeneration) ||
-			errors.Is(failure, kerr.FencedMemberEpoch)
+		return kafka.Retriable || slices.Contains(rejoined, kafka)
 	}
-	return kerr.IsRetriable(failure)
+	return kafka.Retriable
+}
+
+// rejoined are the answers after which a member joins anew by itself.
+var rejoined = []*kerr.Error{
+	kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.FencedMemberEpoch, kerr.UnreleasedInstanceID,
 }
 
 func tell(out io.Writer, r *kgo.Record) {

@@ -192,11 +192,17 @@ func (d *driver) runConsumer(ctx context.Context, c *consumer, cmd command) (str
 }
 
 func (d *driver) bootstrap(seed string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seed))
+	client, err := kgo.NewClient(connection(seed)...)
 	if err == nil {
 		d.seed, d.admin = seed, kadm.NewClient(client)
 	}
 	return err
+}
+
+// connection is what every client here begins with. Where a server restarts, a connection that ends at
+// its first request is no sign of a wrong configuration.
+func connection(seed string) []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(seed), kgo.AlwaysRetryEOF()}
 }
 
 func (d *driver) partitions(ctx context.Context, topic string) (string, error) {

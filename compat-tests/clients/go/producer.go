@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,11 +41,10 @@ func newProducer(seed string, cmd command) (*producer, error) {
 		return nil, err
 	}
 	p := &producer{maxRequest: int(maxRequest), timeout: timeout, clients: make(map[int]*kgo.Client)}
-	p.options = []kgo.Opt{
-		kgo.SeedBrokers(seed),
+	p.options = append(connection(seed),
 		kgo.RecordPartitioner(chosenPartition{kgo.StickyKeyPartitioner(nil)}),
-		kgo.MaxBufferedRecords(1 << 20),
-	}
+		kgo.MaxBufferedRecords(1<<20),
+	)
 	if cmd.pairs["idempotent"] == "true" {
 		p.options = append(p.options, kgo.AllowIdempotentProduceCancellation())
 	} else {
@@ -93,7 +93,7 @@ func (p *producer) client(size int) (*kgo.Client, error) {
 	if client := p.clients[limit]; client != nil {
 		return client, nil
 	}
-	client, err := kgo.NewClient(append(p.options, kgo.ProducerBatchMaxBytes(int32(limit)))...)
+	client, err := kgo.NewClient(append(slices.Clone(p.options), kgo.ProducerBatchMaxBytes(int32(limit)))...)
 	if err == nil {
 		p.clients[limit] = client
 	}
