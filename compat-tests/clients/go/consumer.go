@@ -456,7 +456,10 @@ func (c *consumer) commitAlone(ctx context.Context, offsets map[topicPartition]k
 			Topic: tp.topic, Partition: tp.partition, At: at.Offset, LeaderEpoch: at.Epoch, Metadata: metadata,
 		})
 	}
-	return c.admin.CommitAllOffsets(ctx, c.group, commit)
+	_, err := again(ctx, func() (struct{}, error) {
+		return struct{}{}, c.admin.CommitAllOffsets(ctx, c.group, commit)
+	})
+	return err
 }
 
 func (c *consumer) commitAsMember(ctx context.Context, offsets map[topicPartition]kgo.EpochOffset, metadata string) error {
@@ -508,7 +511,9 @@ func (c *consumer) fetchCommitted(ctx context.Context, partitions []topicPartiti
 	if c.group == "" {
 		return offsets, nil
 	}
-	all, err := c.admin.FetchOffsets(ctx, c.group)
+	all, err := again(ctx, func() (kadm.OffsetResponses, error) {
+		return c.admin.FetchOffsets(ctx, c.group)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -536,6 +541,22 @@ func (c *consumer) close(ctx context.Context) error {
 		err = nil
 	}
 	return err
+}
+
+// again asks anew where a connection ended with the server it was to: kadm leaves that to its user
+// for what it asks a group's coordinator.
+func again[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		if err == nil || !kgo.IsRetryableBrokerErr(err) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 func put[V any](all map[string]map[int32]V, tp topicPartition, value V) {
