@@ -30,6 +30,8 @@ import org.apache.kafka.common.protocol.Errors;
 final class ConsumerGroupDescribeHandler implements ApiHandler<ConsumerGroupDescribeRequestData> {
 
   /// A member that speaks the consumer protocol; told from version 1 on.
+  private static final byte CLASSIC_MEMBER = 0;
+
   private static final byte CONSUMER_MEMBER = 1;
 
   private final GroupCoordinator groups;
@@ -112,7 +114,7 @@ final class ConsumerGroupDescribeHandler implements ApiHandler<ConsumerGroupDesc
         .setSubscribedTopicRegex(member.pattern())
         .setAssignment(assignment(member.assigned(), image))
         .setTargetAssignment(assignment(member.target(), image))
-        .setMemberType(CONSUMER_MEMBER);
+        .setMemberType(member.classic() ? CLASSIC_MEMBER : CONSUMER_MEMBER);
   }
 
   /// Topics that are gone have no name to be told by.

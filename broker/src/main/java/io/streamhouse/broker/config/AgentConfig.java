@@ -146,7 +146,8 @@ public record AgentConfig(
       Duration heartbeatInterval,
       GroupConfigs.Range heartbeatRange,
       int maxSize,
-      List<String> assignors) {
+      List<String> assignors,
+      MigrationPolicy migration) {
 
     public Consumers {
       assignors = List.copyOf(assignors);
@@ -726,7 +727,8 @@ public record AgentConfig(
           millis(heartbeat),
           heartbeats,
           get(AgentConfigs.CONSUMER_MAX_SIZE),
-          assignors);
+          assignors,
+          get(AgentConfigs.CONSUMER_MIGRATION_POLICY));
     }
 
     private GroupConfigs.Range within(

@@ -299,6 +299,24 @@ public final class AgentConfigs {
           List.of("uniform", "range"),
           "How partitions may be distributed in consumer groups; the first is the default.");
 
+  static final Setting<MigrationPolicy> CONSUMER_MIGRATION_POLICY =
+      Setting.of(
+          "group.consumer.migration.policy",
+          ConfigType.STRING,
+          "bidirectional",
+          "Whether a group with members goes from one protocol to the other: `upgrade` to the"
+              + " consumer protocol when its first member joins, `downgrade` to the classic one"
+              + " when the last leaves, `bidirectional` both, `disabled` neither.",
+          "bidirectional, disabled, downgrade, upgrade",
+          text -> {
+            for (var policy : MigrationPolicy.values()) {
+              if (policy.name().equalsIgnoreCase(text)) {
+                return policy;
+              }
+            }
+            throw new BadValue("must be bidirectional, disabled, downgrade or upgrade");
+          });
+
   static final Setting<Integer> OFFSET_METADATA_MAX_BYTES =
       Setting.int32(
           "offset.metadata.max.bytes", "4096", 0, ANY, "Longest metadata of a committed offset.");
@@ -659,6 +677,7 @@ public final class AgentConfigs {
           CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
           CONSUMER_MAX_SIZE,
           CONSUMER_ASSIGNORS,
+          CONSUMER_MIGRATION_POLICY,
           OFFSET_METADATA_MAX_BYTES,
           OFFSETS_RETENTION_MINUTES,
           DATA_DIR,

@@ -297,7 +297,8 @@ public final class GroupConfigs {
             CONSUMER_HEARTBEAT_INTERVAL_MS, own, agent.heartbeatRange(), agent.heartbeatInterval()),
         agent.heartbeatRange(),
         agent.maxSize(),
-        agent.assignors());
+        agent.assignors(),
+        agent.migration());
   }
 
   private static Duration millis(

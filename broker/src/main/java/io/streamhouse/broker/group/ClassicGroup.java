@@ -117,6 +117,40 @@ final class ClassicGroup implements Group {
     return group;
   }
 
+  /// What a consumer group became whose last member of that protocol left: a rebalance begins, in
+  /// which its members join as they do in any. Nothing is stored before that ends.
+  static ClassicGroup downgraded(GroupLimits limits, StoredClassicGroup stored, Now now) {
+    var group = restore(limits, stored, now);
+    group.leader = group.members.keySet().iterator().next();
+    group.protocol = group.select();
+    group.prepareRebalance(now);
+    return group;
+  }
+
+  /// Whether what members have is known, so that it can become a consumer group: not while a
+  /// generation begins, whose members may still have what they had before.
+  boolean isSettled() {
+    return state == GroupState.STABLE
+        || (state == GroupState.PREPARING_REBALANCE && beforeRebalance == GroupState.STABLE);
+  }
+
+  int size() {
+    return members.size();
+  }
+
+  /// Sends those that wait away to come again, since it is a consumer group from now on.
+  List<GroupEffect> dissolve() {
+    for (var member : members.values()) {
+      for (long waits : new long[] {member.parkedJoin, member.parkedSync}) {
+        if (waits != Member.NONE) {
+          fail(waits, GroupFailure.REBALANCING, member.id);
+        }
+      }
+    }
+    changed = false;
+    return finish(NEVER);
+  }
+
   @Override
   public StoredClassicGroup stored() {
     boolean gatheringFirst =

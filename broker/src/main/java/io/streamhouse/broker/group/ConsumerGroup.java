@@ -1,13 +1,16 @@
 package io.streamhouse.broker.group;
 
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.Assignor.Subscriber;
 import io.streamhouse.broker.group.ConsumerMember.Progress;
 import io.streamhouse.broker.group.GroupAnswer.DescribedConsumer;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupRequest.Commit;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.broker.group.GroupRequest.Heartbeat;
 import io.streamhouse.broker.group.GroupRequest.Join;
 import io.streamhouse.broker.group.GroupRequest.Leave;
+import io.streamhouse.broker.group.GroupRequest.Sync;
 import io.streamhouse.broker.group.StoredConsumerGroup.StoredMember;
 import io.streamhouse.metadata.PartitionId;
 import java.util.ArrayList;
@@ -44,6 +47,12 @@ import org.jspecify.annotations.Nullable;
 /// | Reconciling | some member does not yet have its target                    |
 /// | Stable      | every member has its target                                 |
 ///
+/// Members of the classic protocol may be among the others while their clients are moved from one
+/// to the other: a classic group becomes this one when the first member of the consumer protocol
+/// joins ([Upgrade]), and a classic group again when the last one left. Their epoch is their
+/// generation; that they are to go on they learn at their heartbeats, what they have they say when
+/// they join again, and what they may have they are told when they synchronise.
+///
 /// Everything is stored before the answer that tells it, so that epochs never go back and members
 /// go on after a failover without joining again. Sessions begin anew then.
 final class ConsumerGroup implements Group {
@@ -54,6 +63,7 @@ final class ConsumerGroup implements Group {
   private static final int FIRST_EPOCH = 1;
 
   private static final long NEVER = ConsumerMember.NEVER;
+  private static final int MAX_PROMISED_IDS = 10_000;
 
   private final Supplier<GroupLimits.Consumers> limits;
   private final Supplier<Topics> topics;
@@ -76,8 +86,14 @@ final class ConsumerGroup implements Group {
   /// The version of the topics then, empty if they must be looked at again whatever it is.
   private Optional<Long> seenVersion = Optional.empty();
 
+  /// Member ids given out in the classic protocol and not yet used, with the time they lapse.
+  private final Map<String, Long> promisedIds = new LinkedHashMap<>();
+
   private final List<GroupEffect> effects = new ArrayList<>();
   private boolean changed;
+
+  /// A deadline is nearer than before.
+  private boolean sooner;
 
   /// What the targets were computed from is so no more.
   private boolean outdated;
@@ -120,8 +136,9 @@ final class ConsumerGroup implements Group {
       member.progress = one.progress();
       member.assigned = one.assigned();
       member.revoking = one.revoking();
+      member.classic = one.classic();
       group.touch(member, now);
-      if (member.progress == Progress.UNREVOKED) {
+      if (member.progress == Progress.UNREVOKED && member.classic == null) {
         group.awaitRevocation(member, now);
       }
       group.members.put(member.id, member);
@@ -163,7 +180,8 @@ final class ConsumerGroup implements Group {
                     one.progress,
                     one.assigned,
                     one.revoking,
-                    target(one)))
+                    target(one),
+                    one.classic))
             .toList());
   }
 
@@ -237,7 +255,8 @@ final class ConsumerGroup implements Group {
                     List.copyOf(one.topics),
                     one.pattern,
                     one.assigned.keySet(),
-                    target(one)))
+                    target(one),
+                    one.classic != null))
             .toList());
   }
 
@@ -258,7 +277,11 @@ final class ConsumerGroup implements Group {
     if (member == null) {
       return Optional.of(GroupFailure.UNKNOWN_MEMBER);
     }
-    return member.epoch == memberEpoch ? Optional.empty() : Optional.of(GroupFailure.STALE_EPOCH);
+    if (member.epoch == memberEpoch) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        member.classic == null ? GroupFailure.STALE_EPOCH : GroupFailure.ILLEGAL_GENERATION);
   }
 
   @Override
@@ -266,31 +289,21 @@ final class ConsumerGroup implements Group {
     switch (event) {
       case ConsumerHeartbeat beat -> beat(request, beat, now);
       case Commit commit -> commit(request, commit);
-      // No member of this group speaks the classic protocol.
-      case Join join ->
-          fail(
-              request,
-              members.isEmpty() ? GroupFailure.UNKNOWN_MEMBER : GroupFailure.INCONSISTENT_PROTOCOL,
-              join.memberId());
-      case GroupRequest.Sync sync -> fail(request, GroupFailure.UNKNOWN_MEMBER, sync.memberId());
-      case GroupRequest.Heartbeat heartbeat ->
-          fail(request, GroupFailure.UNKNOWN_MEMBER, heartbeat.memberId());
-      case Leave leave ->
-          answer(
-              request,
-              new GroupAnswer.Left(
-                  Collections.nCopies(
-                      leave.members().size(), Optional.of(GroupFailure.UNKNOWN_MEMBER))));
+      case Join join -> join(request, join, now);
+      case Sync sync -> sync(request, sync, now);
+      case Heartbeat heartbeat -> heartbeat(request, heartbeat, now);
+      case Leave leave -> leave(request, leave);
     }
-    // An event that changes nothing only ever moves deadlines away.
-    return finish(changed);
+    // Any other event only ever moves deadlines away.
+    return finish(changed || sooner);
   }
 
   @Override
   public List<GroupEffect> pass(Now now) {
     for (var member : List.copyOf(members.values())) {
-      if (Math.min(member.sessionEndNanos, member.revokeEndNanos) <= now.nanos()) {
+      if (member.deadlineNanos() <= now.nanos()) {
         remove(member);
+        membersLeft();
       }
     }
     return finish(true);
@@ -304,13 +317,14 @@ final class ConsumerGroup implements Group {
     result.addAll(effects);
     long wakeAt = NEVER;
     for (var member : wake ? members.values() : List.<ConsumerMember>of()) {
-      wakeAt = Math.min(wakeAt, Math.min(member.sessionEndNanos, member.revokeEndNanos));
+      wakeAt = Math.min(wakeAt, member.deadlineNanos());
     }
     if (wakeAt != NEVER) {
       result.add(new GroupEffect.WakeAt(wakeAt));
     }
     effects.clear();
     changed = false;
+    sooner = false;
     return result;
   }
 
@@ -327,11 +341,7 @@ final class ConsumerGroup implements Group {
       var member = memberOf(beat);
       var before = member.assigned;
       boolean resubscribed = update(member, beat);
-      lookAtTopics(resubscribed);
-      raiseEpochIfOutdated();
-      if (groupEpoch > assignmentEpoch) {
-        assign();
-      }
+      assignIfOutdated(resubscribed);
       reconcile(member, beat.owned(), resubscribed, now);
       touch(member, now);
       boolean whole =
@@ -371,7 +381,7 @@ final class ConsumerGroup implements Group {
         if (!joins) {
           return Optional.of(GroupFailure.FENCED_INSTANCE);
         }
-        return holder.epoch == ConsumerHeartbeat.LEAVE_FOR_A_WHILE
+        return holder.epoch == ConsumerHeartbeat.LEAVE_FOR_A_WHILE || holder.classic != null
             ? Optional.empty()
             : Optional.of(GroupFailure.UNRELEASED_INSTANCE);
       }
@@ -401,6 +411,7 @@ final class ConsumerGroup implements Group {
     var member = member(beat.memberId());
     if (beat.memberEpoch() == ConsumerHeartbeat.LEAVE) {
       remove(member);
+      membersLeft();
     } else {
       // Its place is kept until its session ends; what it was to give up, it has.
       member.epoch = ConsumerHeartbeat.LEAVE_FOR_A_WHILE;
@@ -416,8 +427,13 @@ final class ConsumerGroup implements Group {
     if (known != null) {
       return known;
     }
-    var member = new ConsumerMember(beat.memberId());
-    var holder = beat.instanceId() == null ? null : memberByInstance.get(beat.instanceId());
+    return add(beat.memberId(), beat.instanceId());
+  }
+
+  /// A new member, in the place of the one that had its instance id.
+  private ConsumerMember add(String id, @Nullable String instanceId) {
+    var member = new ConsumerMember(id);
+    var holder = instanceId == null ? null : memberByInstance.get(instanceId);
     if (holder == null) {
       members.put(member.id, member);
       outdated = true;
@@ -452,41 +468,69 @@ final class ConsumerGroup implements Group {
   ///
   /// @return whether it reads other topics than before
   private boolean update(ConsumerMember member, ConsumerHeartbeat beat) {
-    if (!member.clientId.equals(beat.clientId()) || !member.clientHost.equals(beat.clientHost())) {
-      member.clientId = beat.clientId();
-      member.clientHost = beat.clientHost();
+    if (member.classic != null) {
+      // It speaks the consumer protocol from now on.
+      member.classic = null;
+      member.joinEndNanos = NEVER;
+      member.syncEndNanos = NEVER;
       changed = true;
     }
-    if (beat.instanceId() != null && !beat.instanceId().equals(member.instanceId)) {
+    update(
+        member,
+        beat.clientId(),
+        beat.clientHost(),
+        beat.instanceId(),
+        beat.rackId(),
+        beat.rebalanceTimeoutMillis());
+    if (beat.assignor() != null && !beat.assignor().equals(member.assignor)) {
+      member.assignor = beat.assignor();
+      changed = true;
+    }
+    return subscribe(member, beat.topics(), beat.pattern());
+  }
+
+  private void update(
+      ConsumerMember member,
+      String clientId,
+      String clientHost,
+      @Nullable String instanceId,
+      @Nullable String rackId,
+      int rebalanceTimeoutMillis) {
+    if (!member.clientId.equals(clientId) || !member.clientHost.equals(clientHost)) {
+      member.clientId = clientId;
+      member.clientHost = clientHost;
+      changed = true;
+    }
+    if (instanceId != null && !instanceId.equals(member.instanceId)) {
       if (member.instanceId != null) {
         memberByInstance.remove(member.instanceId, member.id);
       }
-      member.instanceId = beat.instanceId();
+      member.instanceId = instanceId;
       changed = true;
     }
     if (member.instanceId != null) {
       memberByInstance.put(member.instanceId, member.id);
     }
-    if (beat.rackId() != null && !beat.rackId().equals(member.rackId)) {
-      member.rackId = beat.rackId();
+    if (rackId != null && !rackId.equals(member.rackId)) {
+      member.rackId = rackId;
       changed = true;
     }
-    if (beat.rebalanceTimeoutMillis() >= 0
-        && beat.rebalanceTimeoutMillis() != member.rebalanceTimeoutMillis) {
-      member.rebalanceTimeoutMillis = beat.rebalanceTimeoutMillis();
+    if (rebalanceTimeoutMillis >= 0 && rebalanceTimeoutMillis != member.rebalanceTimeoutMillis) {
+      member.rebalanceTimeoutMillis = rebalanceTimeoutMillis;
       changed = true;
     }
-    if (beat.assignor() != null && !beat.assignor().equals(member.assignor)) {
-      member.assignor = beat.assignor();
-      changed = true;
-    }
+  }
+
+  /// @return whether it reads other topics than before
+  private boolean subscribe(
+      ConsumerMember member, @Nullable Set<String> names, @Nullable String pattern) {
     boolean resubscribed = false;
-    if (beat.topics() != null && !beat.topics().equals(member.topics)) {
-      member.topics = Collections.unmodifiableSortedSet(new TreeSet<>(beat.topics()));
+    if (names != null && !names.equals(member.topics)) {
+      member.topics = Collections.unmodifiableSortedSet(new TreeSet<>(names));
       resubscribed = true;
     }
-    if (beat.pattern() != null && !beat.pattern().equals(member.pattern)) {
-      member.pattern = beat.pattern();
+    if (pattern != null && !pattern.equals(member.pattern)) {
+      member.pattern = pattern;
       resubscribed = true;
     }
     outdated |= resubscribed;
@@ -546,6 +590,14 @@ final class ConsumerGroup implements Group {
   }
 
   // Assignment
+
+  private void assignIfOutdated(boolean resubscribed) {
+    lookAtTopics(resubscribed);
+    raiseEpochIfOutdated();
+    if (groupEpoch > assignmentEpoch) {
+      assign();
+    }
+  }
 
   /// Computes what each member is to own.
   private void assign() {
@@ -688,10 +740,13 @@ final class ConsumerGroup implements Group {
     var member = members.get(commit.memberId());
     if (member == null) {
       fail(request, GroupFailure.UNKNOWN_MEMBER, commit.memberId());
-    } else if (!commit.knowsEpochs()) {
+    } else if (!commit.knowsEpochs() && member.classic == null) {
       fail(request, GroupFailure.UNSUPPORTED_VERSION, commit.memberId());
     } else if (commit.generation() > member.epoch) {
-      fail(request, GroupFailure.STALE_EPOCH, commit.memberId());
+      fail(
+          request,
+          member.classic == null ? GroupFailure.STALE_EPOCH : GroupFailure.ILLEGAL_GENERATION,
+          commit.memberId());
     } else if (commit.generation() == member.epoch) {
       take(request, commit, Set.of());
     } else {
@@ -723,11 +778,306 @@ final class ConsumerGroup implements Group {
       memberByInstance.remove(member.instanceId, member.id);
     }
     targets.remove(member.id);
+    changed = true;
+  }
+
+  /// After members went, all that went at once.
+  private void membersLeft() {
+    if (isAllClassic()) {
+      // It is a classic group from now on, in the generation that is its epoch.
+      return;
+    }
     outdated = true;
-    // Topics that only it read count no more.
+    // Topics that only they read count no more.
     lookAtTopics(true);
     raiseEpochIfOutdated();
   }
+
+  /// Whether it may as well be a classic group.
+  private boolean isAllClassic() {
+    var classic = limits.get().classic();
+    return !members.isEmpty()
+        && members.values().stream().allMatch(one -> one.classic != null)
+        && classic.policy().downgrades()
+        && members.size() <= classic.maxSize();
+  }
+
+  /// The classic group that it is to be from now on, if no member speaks the consumer protocol any
+  /// more; asked after every event. Its members are to join again in the generation after this
+  /// epoch. Until they have, what is stored is this group, from which another coordinator does the
+  /// same.
+  Optional<StoredClassicGroup> downgraded(Now now) {
+    if (!isAllClassic()) {
+      return Optional.empty();
+    }
+    var classics = new ArrayList<StoredClassicGroup.StoredMember>();
+    for (var member : members.values()) {
+      var classic = classic(member);
+      var held = new TreeSet<>(member.assigned.keySet());
+      held.addAll(member.revoking.keySet());
+      classics.add(
+          new StoredClassicGroup.StoredMember(
+              member.id,
+              member.instanceId,
+              member.clientId,
+              member.clientHost,
+              classic.sessionTimeoutMillis(),
+              member.rebalanceTimeoutMillis,
+              classic.protocols(),
+              assignment(classic, held)));
+    }
+    return Optional.of(
+        new StoredClassicGroup(
+            GroupState.STABLE,
+            now.wallMillis(),
+            groupEpoch,
+            Subscriptions.PROTOCOL_TYPE,
+            null,
+            null,
+            classics));
+  }
+
+  // Members of the classic protocol, while a group goes from one protocol to the other
+
+  private void join(long request, Join join, Now now) {
+    var refusal = check(join);
+    if (refusal.isPresent()) {
+      fail(request, refusal.get(), join.memberId());
+      return;
+    }
+    var subscription = Subscriptions.subscription(join.protocols().getFirst().metadata());
+    if (subscription.isEmpty()) {
+      fail(request, GroupFailure.INCONSISTENT_PROTOCOL, join.memberId());
+      return;
+    }
+    if (join.memberId().isEmpty() && join.instanceId() == null && join.requireKnownId()) {
+      promisedIds.values().removeIf(end -> end <= now.nanos());
+      if (promisedIds.size() >= MAX_PROMISED_IDS) {
+        fail(request, GroupFailure.NOT_AVAILABLE, "");
+        return;
+      }
+      promisedIds.put(join.newMemberId(), now.nanos() + nanos(join.sessionTimeoutMillis()));
+      fail(request, GroupFailure.MEMBER_ID_REQUIRED, join.newMemberId());
+      return;
+    }
+    promisedIds.remove(join.memberId());
+    var id = join.memberId().isEmpty() ? join.newMemberId() : join.memberId();
+    var known = members.get(id);
+    var member = known == null ? add(id, join.instanceId()) : known;
+    member.classic = new ConsumerMember.Classic(join.sessionTimeoutMillis(), join.protocols());
+    member.assignor = null;
+    update(
+        member,
+        join.clientId(),
+        join.clientHost(),
+        join.instanceId(),
+        subscription.get().rackId(),
+        join.rebalanceTimeoutMillis());
+    boolean resubscribed = subscribe(member, subscription.get().topics(), "");
+    changed = true;
+    assignIfOutdated(resubscribed);
+    reconcile(member, partitions(subscription.get().owned()), resubscribed, now);
+    member.revokeEndNanos = NEVER;
+    member.joinEndNanos = NEVER;
+    member.syncEndNanos = now.nanos() + nanos(member.rebalanceTimeoutMillis);
+    touch(member, now);
+    answer(
+        request,
+        new GroupAnswer.Joined(
+            member.id,
+            member.epoch,
+            Subscriptions.PROTOCOL_TYPE,
+            classic(member).protocol().name(),
+            "",
+            false,
+            List.of()));
+  }
+
+  private Optional<GroupFailure> check(Join join) {
+    if (members.isEmpty()) {
+      return Optional.of(GroupFailure.UNKNOWN_MEMBER);
+    }
+    var classic = limits.get().classic();
+    if (join.sessionTimeoutMillis() < classic.minSessionMillis()
+        || join.sessionTimeoutMillis() > classic.maxSessionMillis()) {
+      return Optional.of(GroupFailure.INVALID_SESSION_TIMEOUT);
+    }
+    if (classic.policy() == MigrationPolicy.DISABLED || !speaks(join)) {
+      return Optional.of(GroupFailure.INCONSISTENT_PROTOCOL);
+    }
+    if (!members.containsKey(join.memberId()) && members.size() >= limits.get().maxSize()) {
+      return Optional.of(GroupFailure.GROUP_FULL);
+    }
+    // Kafka takes any id; but who does not know that it is out may still read what others have now.
+    boolean isNew = join.memberId().isEmpty();
+    boolean promised = join.instanceId() == null && promisedIds.containsKey(join.memberId());
+    return isNew || promised ? Optional.empty() : check(join.memberId(), join.instanceId());
+  }
+
+  /// Whether there is a protocol that the member and all others of the classic protocol speak.
+  private boolean speaks(Join join) {
+    return join.protocolType().equals(Subscriptions.PROTOCOL_TYPE)
+        && join.protocols().stream()
+            .anyMatch(one ->
+                members.values().stream()
+                    .allMatch(other -> other.classic == null || other.classic.speaks(one.name())));
+  }
+
+  private Optional<GroupFailure> check(String memberId, @Nullable String instanceId) {
+    if (instanceId != null) {
+      var known = memberByInstance.get(instanceId);
+      if (known == null) {
+        return Optional.of(GroupFailure.UNKNOWN_MEMBER);
+      }
+      if (!known.equals(memberId)) {
+        return Optional.of(GroupFailure.FENCED_INSTANCE);
+      }
+    }
+    return members.containsKey(memberId)
+        ? Optional.empty()
+        : Optional.of(GroupFailure.UNKNOWN_MEMBER);
+  }
+
+  private Optional<GroupFailure> checkClassic(
+      String memberId, @Nullable String instanceId, int generation) {
+    var refusal = check(memberId, instanceId);
+    if (refusal.isPresent()) {
+      return refusal;
+    }
+    var member = member(memberId);
+    if (member.classic == null) {
+      return Optional.of(GroupFailure.UNKNOWN_MEMBER);
+    }
+    return generation == member.epoch
+        ? Optional.empty()
+        : Optional.of(GroupFailure.ILLEGAL_GENERATION);
+  }
+
+  private void sync(long request, Sync sync, Now now) {
+    var refusal = checkClassic(sync.memberId(), sync.instanceId(), sync.generation());
+    if (refusal.isPresent()) {
+      fail(request, refusal.get(), sync.memberId());
+      return;
+    }
+    var member = member(sync.memberId());
+    var classic = classic(member);
+    if ((sync.protocolType() != null && !sync.protocolType().equals(Subscriptions.PROTOCOL_TYPE))
+        || (sync.protocol() != null && !sync.protocol().equals(classic.protocol().name()))) {
+      fail(request, GroupFailure.INCONSISTENT_PROTOCOL, member.id);
+    } else if (member.epoch < assignmentEpoch && member.progress != Progress.UNREVOKED) {
+      awaitJoin(member, now);
+      fail(request, GroupFailure.REBALANCING, member.id);
+    } else {
+      member.syncEndNanos = NEVER;
+      touch(member, now);
+      answer(
+          request,
+          new GroupAnswer.Synced(
+              Subscriptions.PROTOCOL_TYPE,
+              classic.protocol().name(),
+              assignment(classic, member.assigned.keySet())));
+    }
+  }
+
+  private void heartbeat(long request, Heartbeat heartbeat, Now now) {
+    var refusal =
+        checkClassic(heartbeat.memberId(), heartbeat.instanceId(), heartbeat.generation());
+    if (refusal.isPresent()) {
+      fail(request, refusal.get(), heartbeat.memberId());
+      return;
+    }
+    var member = member(heartbeat.memberId());
+    touch(member, now);
+    assignIfOutdated(false);
+    if (member.epoch < assignmentEpoch
+        || member.progress == Progress.UNREVOKED
+        || (member.progress == Progress.UNRELEASED && !waits(member))) {
+      awaitJoin(member, now);
+      fail(request, GroupFailure.REBALANCING, member.id);
+    } else {
+      answer(request, new GroupAnswer.Alive());
+    }
+  }
+
+  /// Whether others still have what it is to have.
+  private boolean waits(ConsumerMember member) {
+    for (var partition : target(member)) {
+      var owner = owners.get(partition);
+      if (owner != null && !owner.equals(member.id)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void awaitJoin(ConsumerMember member, Now now) {
+    if (member.joinEndNanos == NEVER) {
+      member.joinEndNanos = now.nanos() + nanos(member.rebalanceTimeoutMillis);
+      sooner = true;
+    }
+  }
+
+  private void leave(long request, Leave leave) {
+    var failures = new ArrayList<Optional<GroupFailure>>();
+    boolean left = false;
+    for (var leaver : leave.members()) {
+      var instance = leaver.instanceId();
+      var id = leaver.memberId();
+      if (id.isEmpty() && instance != null) {
+        id = memberByInstance.getOrDefault(instance, "");
+      }
+      var failure = check(id, instance);
+      if (failure.isEmpty()) {
+        remove(member(id));
+        left = true;
+      }
+      failures.add(failure);
+    }
+    if (left) {
+      membersLeft();
+    }
+    answer(request, new GroupAnswer.Left(failures));
+  }
+
+  private static ConsumerMember.Classic classic(ConsumerMember member) {
+    if (member.classic == null) {
+      throw new IllegalStateException(member.id + " does not speak the classic protocol");
+    }
+    return member.classic;
+  }
+
+  private Set<PartitionId> partitions(Map<String, List<Integer>> byTopic) {
+    var partitions = new HashSet<PartitionId>();
+    byTopic.forEach((topic, numbers) -> {
+      var shape = topics.get().shape(topic);
+      if (shape != null) {
+        numbers.stream()
+            .filter(number -> number >= 0)
+            .forEach(number -> partitions.add(new PartitionId(shape.id(), number)));
+      }
+    });
+    return partitions;
+  }
+
+  /// Topics that are gone have no name to be told by.
+  private Bytes assignment(ConsumerMember.Classic classic, Set<PartitionId> partitions) {
+    var names = new HashMap<UUID, String>();
+    subscribed.forEach((name, shape) -> names.put(shape.id(), name));
+    var byTopic = new TreeMap<String, List<Integer>>();
+    for (var one : partitions) {
+      var name = names.get(one.topicId());
+      if (name != null) {
+        byTopic.computeIfAbsent(name, _ -> new ArrayList<>()).add(one.partition());
+      }
+    }
+    short version =
+        Subscriptions.subscription(classic.protocol().metadata())
+            .map(Subscriptions.Subscription::version)
+            .orElse((short) 0);
+    return Subscriptions.assign(version, byTopic);
+  }
+
+  // State
 
   private Set<PartitionId> target(ConsumerMember member) {
     return targets.getOrDefault(member.id, Set.of());
@@ -742,11 +1092,19 @@ final class ConsumerGroup implements Group {
   }
 
   private void touch(ConsumerMember member, Now now) {
-    member.sessionEndNanos = now.nanos() + nanos(limits.get().sessionMillis());
+    member.sessionEndNanos =
+        now.nanos()
+            + nanos(
+                member.classic == null
+                    ? limits.get().sessionMillis()
+                    : member.classic.sessionTimeoutMillis());
   }
 
   private void awaitRevocation(ConsumerMember member, Now now) {
-    member.revokeEndNanos = now.nanos() + nanos(member.rebalanceTimeoutMillis);
+    // One of the classic protocol is to join again in time instead.
+    if (member.classic == null) {
+      member.revokeEndNanos = now.nanos() + nanos(member.rebalanceTimeoutMillis);
+    }
   }
 
   private static long nanos(int millis) {

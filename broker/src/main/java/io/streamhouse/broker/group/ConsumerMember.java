@@ -1,7 +1,9 @@
 package io.streamhouse.broker.group;
 
+import io.streamhouse.broker.group.GroupRequest.Protocol;
 import io.streamhouse.metadata.PartitionId;
 import java.util.Collection;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -38,6 +40,9 @@ final class ConsumerMember {
   /// What it wishes the group to be assigned by, null if it does not care.
   @Nullable String assignor;
 
+  /// What it said in the classic protocol; null if it speaks the consumer protocol.
+  @Nullable Classic classic;
+
   int epoch;
   int previousEpoch = -1;
   Progress progress = Progress.STABLE;
@@ -54,8 +59,43 @@ final class ConsumerMember {
   /// When it must have given up what it is to give up.
   long revokeEndNanos = NEVER;
 
+  /// When it must have joined again, after it was told to; of the classic protocol only.
+  long joinEndNanos = NEVER;
+
+  /// When it must have asked for its assignment, after it joined; likewise.
+  long syncEndNanos = NEVER;
+
+  /// What a member of the classic protocol said when it joined.
+  ///
+  /// @param protocols what it speaks, the preferred first; not empty
+  record Classic(int sessionTimeoutMillis, List<Protocol> protocols) {
+
+    Classic {
+      protocols = List.copyOf(protocols);
+      if (protocols.isEmpty()) {
+        throw new IllegalArgumentException("no protocol");
+      }
+    }
+
+    /// The one it is told that the group uses: what it prefers. The coordinator assigns, so that
+    /// members need not agree.
+    Protocol protocol() {
+      return protocols.getFirst();
+    }
+
+    boolean speaks(String name) {
+      return protocols.stream().anyMatch(one -> one.name().equals(name));
+    }
+  }
+
   ConsumerMember(String id) {
     this.id = id;
+  }
+
+  /// The next time at which it is out, unless it does something before.
+  long deadlineNanos() {
+    return Math.min(
+        Math.min(sessionEndNanos, revokeEndNanos), Math.min(joinEndNanos, syncEndNanos));
   }
 
   /// The epoch since which it may own a partition, null if it may not.

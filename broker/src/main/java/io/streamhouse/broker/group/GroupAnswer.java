@@ -84,6 +84,7 @@ public sealed interface GroupAnswer {
   /// @param pattern the regular expression it subscribed to besides, empty if none
   /// @param assigned what it may own now
   /// @param target what it is to own once all have given up what they must
+  /// @param classic whether it speaks the classic protocol
   record DescribedConsumer(
       String memberId,
       @Nullable String instanceId,
@@ -94,7 +95,8 @@ public sealed interface GroupAnswer {
       List<String> topics,
       String pattern,
       Set<PartitionId> assigned,
-      Set<PartitionId> target) {}
+      Set<PartitionId> target,
+      boolean classic) {}
 
   record Deleted() implements GroupAnswer {}
 

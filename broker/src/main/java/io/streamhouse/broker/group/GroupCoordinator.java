@@ -106,11 +106,13 @@ public final class GroupCoordinator implements AutoCloseable {
     this.clock = GroupShard.Clock.of(time);
     this.random = random;
     this.limits = GroupLimits.of(config);
-    var forAll = GroupLimits.Consumers.of(config.consumers());
+    var forAll = GroupLimits.Consumers.of(config, config.consumers());
     this.consumers =
         group -> {
           var own = configs.apply(group);
-          return own.isEmpty() ? forAll : GroupLimits.Consumers.of(config.consumers().with(own));
+          return own.isEmpty()
+              ? forAll
+              : GroupLimits.Consumers.of(config, config.consumers().with(own));
         };
     this.topics = topics;
     for (int i = 0; i < slots.length; i++) {

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.group;
 
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.config.MigrationPolicy;
 import java.util.List;
 
 /// What groups are held to.
@@ -22,7 +23,13 @@ record GroupLimits(
   /// @param heartbeatMillis how often members are to send heartbeats
   /// @param maxSize members a group may have
   /// @param assignors to choose from, the default first; not empty
-  record Consumers(int sessionMillis, int heartbeatMillis, int maxSize, List<Assignor> assignors) {
+  /// @param classic of members of the classic protocol in it
+  record Consumers(
+      int sessionMillis,
+      int heartbeatMillis,
+      int maxSize,
+      List<Assignor> assignors,
+      Classic classic) {
 
     Consumers {
       assignors = List.copyOf(assignors);
@@ -31,14 +38,25 @@ record GroupLimits(
       }
     }
 
-    static Consumers of(AgentConfig.Consumers config) {
+    static Consumers of(AgentConfig.Groups groups, AgentConfig.Consumers config) {
       return new Consumers(
           Math.toIntExact(config.sessionTimeout().toMillis()),
           Math.toIntExact(config.heartbeatInterval().toMillis()),
           config.maxSize(),
-          config.assignors().stream().map(name -> Assignor.named(name).orElseThrow()).toList());
+          config.assignors().stream().map(name -> Assignor.named(name).orElseThrow()).toList(),
+          new Classic(
+              config.migration(),
+              groups.maxSize(),
+              Math.toIntExact(groups.minSessionTimeout().toMillis()),
+              Math.toIntExact(groups.maxSessionTimeout().toMillis())));
     }
   }
+
+  /// What holds for members of the classic protocol in a consumer group, and for the classic group
+  /// it may become.
+  ///
+  /// @param maxSize members a classic group may have
+  record Classic(MigrationPolicy policy, int maxSize, int minSessionMillis, int maxSessionMillis) {}
 
   static GroupLimits of(AgentConfig.Groups config) {
     return new GroupLimits(

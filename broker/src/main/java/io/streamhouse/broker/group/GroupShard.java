@@ -148,6 +148,7 @@ final class GroupShard {
       var entry = new Entry(one.group(), read(one, now), new TreeMap<>(one.offsets()));
       groups.put(one.group(), entry);
       run(entry, entry.group.pass(now));
+      downgradeIfDue(entry, now);
       forgetIfUnused(entry);
     }
     flush();
@@ -220,6 +221,17 @@ final class GroupShard {
       var fresh = begin(name, request, now);
       group = fresh.type().equals(group.type()) ? group : fresh;
     }
+    if (group instanceof ClassicGroup classic
+        && !classic.isEmpty()
+        && request instanceof GroupRequest.ConsumerHeartbeat beat
+        && beat.memberEpoch() == GroupRequest.ConsumerHeartbeat.JOIN) {
+      var refusal = upgrade(entry, classic, now);
+      if (refusal != null) {
+        reply(name, answer, new Failed(refusal, beat.memberId()));
+        return;
+      }
+      group = entry.group;
+    }
     long id = requests++;
     waiting.put(id, answer);
     var effects = group.handle(id, request, now);
@@ -229,7 +241,47 @@ final class GroupShard {
       entry.group = group;
     }
     run(entry, effects);
+    downgradeIfDue(entry, now);
     forgetIfUnused(entry);
+  }
+
+  /// Makes a classic group with members a consumer group, for a member that is about to join it.
+  ///
+  /// @return why not, null if it was done
+  private @Nullable GroupFailure upgrade(Entry entry, ClassicGroup classic, Now now) {
+    var consumersLimits = consumers.apply(entry.name);
+    if (classic.size() >= consumersLimits.maxSize()
+        && consumersLimits.classic().policy().upgrades()) {
+      return GroupFailure.GROUP_FULL;
+    }
+    return switch (Upgrade.of(classic.stored(), consumersLimits, topics.get())) {
+      case Upgrade.Refused(String why) -> {
+        log.info("classic group stays one group={} why={}", entry.name, why);
+        yield GroupFailure.WRONG_PROTOCOL;
+      }
+      case Upgrade.Done _ when !classic.isSettled() -> GroupFailure.NOT_AVAILABLE;
+      case Upgrade.Done(StoredConsumerGroup stored) -> {
+        stopTimer(entry);
+        var effects = classic.dissolve();
+        entry.group = ConsumerGroup.restore(limits(entry.name), topics, patterns, stored, now);
+        run(entry, effects);
+        log.info("classic group is a consumer group now group={}", entry.name);
+        yield null;
+      }
+    };
+  }
+
+  private void downgradeIfDue(Entry entry, Now now) {
+    if (entry.group instanceof ConsumerGroup group) {
+      group
+          .downgraded(now)
+          .ifPresent(stored -> {
+            stopTimer(entry);
+            entry.group = ClassicGroup.downgraded(limits, stored, now);
+            run(entry, entry.group.pass(now));
+            log.info("consumer group is a classic group now group={}", entry.name);
+          });
+    }
   }
 
   /// Whether the request is that of a new member, which decides the protocol of an empty group.
@@ -398,7 +450,9 @@ final class GroupShard {
       return;
     }
     entry.timer = null;
-    run(entry, entry.group.pass(clock.now()));
+    var now = clock.now();
+    run(entry, entry.group.pass(now));
+    downgradeIfDue(entry, now);
     forgetIfUnused(entry);
     flush();
   }

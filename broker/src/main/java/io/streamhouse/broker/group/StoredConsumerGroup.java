@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// | field               | type   | notes                                                   |
 /// |---------------------|--------|---------------------------------------------------------|
 /// | kind                | u8     | 2: consumer                                             |
-/// | version             | u8     | 1 where no member has a pattern, else 2                 |
+/// | version             | u8     | 3 where some member is classic, else 2 where one has a pattern, else 1 |
 /// | group epoch         | i32    |                                                         |
 /// | assignment epoch    | i32    | the group epoch that the targets were computed for      |
 /// | topic count         | i32    | what subscriptions stood for then, per topic:           |
@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 /// | client id, host     | string | two                                                     |
 /// | rebalance time-out  | i32    | milliseconds                                            |
 /// | topics              | i32    | then the name of each that it reads                     |
-/// | pattern             | string | version 2: empty if it reads by names alone             |
+/// | pattern             | string | version 2 and 3: empty if it reads by names alone             |
 /// | assignor            | string | null if it does not care                                |
 /// | member epoch        | i32    | -2 for a static member that left for a while            |
 /// | previous epoch      | i32    |                                                         |
@@ -47,6 +47,8 @@ import org.jspecify.annotations.Nullable;
 /// | assigned            | parts  | each with the epoch since which it is the member's      |
 /// | revoking            | parts  | likewise                                                |
 /// | target              | parts  | with epoch 0                                            |
+/// | session time-out    | i32    | version 3: milliseconds, -1 for a member of the consumer protocol, who ends here |
+/// | protocol count      | i32    | then per protocol its name (string) and metadata (bytes) |
 ///
 /// Parts are a number of topics as i32; per topic its id (two i64), its number of partitions as
 /// i32, and per partition its number and an epoch (two i32).
@@ -60,6 +62,8 @@ record StoredConsumerGroup(
   static final int KIND = 2;
   private static final int WITHOUT_PATTERNS = 1;
   private static final int WITH_PATTERNS = 2;
+  private static final int WITH_CLASSIC = 3;
+  private static final int NOT_CLASSIC = -1;
 
   StoredConsumerGroup {
     topics = Collections.unmodifiableSortedMap(new TreeMap<>(topics));
@@ -82,7 +86,8 @@ record StoredConsumerGroup(
       Progress progress,
       SortedMap<PartitionId, Integer> assigned,
       SortedMap<PartitionId, Integer> revoking,
-      Set<PartitionId> target) {}
+      Set<PartitionId> target,
+      ConsumerMember.@Nullable Classic classic) {}
 
   @Override
   public ByteBuffer encode() {
@@ -111,6 +116,9 @@ record StoredConsumerGroup(
 
   /// Older versions of this program read the state of a group that has nothing new.
   private int version() {
+    if (members.stream().anyMatch(one -> one.classic != null)) {
+      return WITH_CLASSIC;
+    }
     return members.stream().allMatch(one -> one.pattern.isEmpty())
         ? WITHOUT_PATTERNS
         : WITH_PATTERNS;
@@ -143,6 +151,23 @@ record StoredConsumerGroup(
     write(out, member.assigned.keySet(), member.assigned);
     write(out, member.revoking.keySet(), member.revoking);
     write(out, member.target, Map.of());
+    if (version >= WITH_CLASSIC) {
+      write(out, member.classic);
+    }
+  }
+
+  private static void write(DataOutputStream out, ConsumerMember.@Nullable Classic classic)
+      throws IOException {
+    if (classic == null) {
+      out.writeInt(NOT_CLASSIC);
+      return;
+    }
+    out.writeInt(classic.sessionTimeoutMillis());
+    out.writeInt(classic.protocols().size());
+    for (var protocol : classic.protocols()) {
+      StoredForm.write(out, protocol.name());
+      StoredForm.write(out, protocol.metadata());
+    }
   }
 
   private static void write(
@@ -175,8 +200,8 @@ record StoredConsumerGroup(
     try (var in = new DataInputStream(new ByteArrayInputStream(bytes))) {
       StoredForm.expect("kind", KIND, in.readUnsignedByte());
       int version = in.readUnsignedByte();
-      if (version != WITHOUT_PATTERNS) {
-        StoredForm.expect("version", WITH_PATTERNS, version);
+      if (version != WITHOUT_PATTERNS && version != WITH_PATTERNS) {
+        StoredForm.expect("version", WITH_CLASSIC, version);
       }
       int groupEpoch = in.readInt();
       int assignmentEpoch = in.readInt();
@@ -235,7 +260,22 @@ record StoredConsumerGroup(
         progress,
         partitions(in),
         partitions(in),
-        Collections.unmodifiableSet(new TreeSet<>(partitions(in).keySet())));
+        Collections.unmodifiableSet(new TreeSet<>(partitions(in).keySet())),
+        version >= WITH_CLASSIC ? classic(in) : null);
+  }
+
+  private static ConsumerMember.@Nullable Classic classic(DataInputStream in) throws IOException {
+    int session = in.readInt();
+    if (session == NOT_CLASSIC) {
+      return null;
+    }
+    var protocols = new ArrayList<GroupRequest.Protocol>();
+    for (int count = StoredForm.count(in); count > 0; count--) {
+      protocols.add(
+          new GroupRequest.Protocol(
+              StoredForm.string(in), Bytes.of(StoredForm.bytes(in, in.readInt()))));
+    }
+    return new ConsumerMember.Classic(session, protocols);
   }
 
   private static SortedMap<PartitionId, Integer> partitions(DataInputStream in) throws IOException {

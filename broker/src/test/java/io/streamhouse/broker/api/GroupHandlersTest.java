@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.streamhouse.broker.catalog.FakeCatalog;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.GroupConfigs;
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.group.Topics;
 import io.streamhouse.broker.runtime.SimulatedLoop;
@@ -87,7 +88,8 @@ class GroupHandlersTest {
                 Duration.ofSeconds(5),
                 new GroupConfigs.Range(5_000, 15_000),
                 2,
-                List.of("uniform", "range")));
+                List.of("uniform", "range"),
+                MigrationPolicy.BIDIRECTIONAL));
     var groups =
         new GroupCoordinator(
             metadata,

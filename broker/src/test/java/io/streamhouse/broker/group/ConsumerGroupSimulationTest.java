@@ -2,6 +2,7 @@ package io.streamhouse.broker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupAnswer.Beaten;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
@@ -23,8 +24,11 @@ import org.jspecify.annotations.Nullable;
 /// come, grow and go, and coordinators that die at any moment.
 class ConsumerGroupSimulationTest {
 
+  private static final GroupLimits.Classic CLASSIC =
+      new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 3, 6_000, 300_000);
+
   private static final GroupLimits.Consumers LIMITS =
-      new GroupLimits.Consumers(45_000, 5_000, 5, List.of(Assignor.values()));
+      new GroupLimits.Consumers(45_000, 5_000, 5, List.of(Assignor.values()), CLASSIC);
   private static final List<String> NAMES = List.of("t", "u", "v");
   private static final List<String> PATTERNS = List.of("", "", "[uv]", ".*", "t|w");
 

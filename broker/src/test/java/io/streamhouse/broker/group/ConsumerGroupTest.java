@@ -3,6 +3,7 @@ package io.streamhouse.broker.group;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupAnswer.Beaten;
 import io.streamhouse.broker.group.GroupAnswer.Committed;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
@@ -16,16 +17,22 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.apache.kafka.common.message.ConsumerProtocolSubscription;
+import org.apache.kafka.common.protocol.MessageUtil;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// The rules of the consumer protocol, one by one.
 class ConsumerGroupTest {
 
+  private static final GroupLimits.Classic CLASSIC =
+      new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 3, 6_000, 300_000);
+
   private static final int SESSION = 45_000;
   private static final int REBALANCE = 60_000;
   private static final GroupLimits.Consumers LIMITS =
-      new GroupLimits.Consumers(SESSION, 5_000, 3, List.of(Assignor.values()));
+      new GroupLimits.Consumers(SESSION, 5_000, 3, List.of(Assignor.values()), CLASSIC);
 
   private final FakeTopics topics = new FakeTopics().with("t", 4);
   private long millis;
@@ -122,7 +129,7 @@ class ConsumerGroupTest {
   @Test
   void whatIsSetForTheGroupHoldsFromTheNextHeartbeatOn() {
     join("a");
-    limits = new GroupLimits.Consumers(50_000, 7_000, 3, List.of(Assignor.values()));
+    limits = new GroupLimits.Consumers(50_000, 7_000, 3, List.of(Assignor.values()), CLASSIC);
     assertThat(beat("a", 2)).isEqualTo(new Beaten("a", 2, 7_000, Optional.empty()));
     pass(49_999);
     assertThat(group.isEmpty()).isFalse();
@@ -418,9 +425,181 @@ class ConsumerGroupTest {
         .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
     assertThat(failure(ask(new GroupRequest.Sync("a", null, 1, null, null, Map.of()))))
         .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
-    assertThat(ask(new GroupRequest.Leave(List.of(new GroupRequest.Leaver("a", null, "")))))
-        .isEqualTo(new GroupAnswer.Left(List.of(Optional.of(GroupFailure.UNKNOWN_MEMBER))));
     assertThat(failure(group.describe())).isEqualTo(GroupFailure.WRONG_PROTOCOL);
     assertThat(group.readTopics()).contains(Set.of("t"));
+    assertThat(
+            ask(
+                new GroupRequest.Leave(
+                    List.of(
+                        new GroupRequest.Leaver("a", null, "removed by an administrator"),
+                        new GroupRequest.Leaver("b", null, "")))))
+        .isEqualTo(
+            new GroupAnswer.Left(
+                List.of(Optional.empty(), Optional.of(GroupFailure.UNKNOWN_MEMBER))));
+    assertThat(group.isEmpty()).isTrue();
+  }
+
+  private static Bytes subscription(String... owned) {
+    var subscription = new ConsumerProtocolSubscription().setTopics(List.of("t"));
+    if (owned.length > 0) {
+      subscription
+          .ownedPartitions()
+          .add(
+              new ConsumerProtocolSubscription.TopicPartition()
+                  .setTopic("t")
+                  .setPartitions(Stream.of(owned).map(Integer::valueOf).toList()));
+    }
+    var bytes = MessageUtil.toVersionPrefixedByteBuffer((short) 1, subscription);
+    var array = new byte[bytes.remaining()];
+    bytes.get(array);
+    return Bytes.of(array);
+  }
+
+  private GroupAnswer joinClassic(String id, @Nullable String instance, String... owned) {
+    return ask(
+        new GroupRequest.Join(
+            id,
+            instance,
+            "new-" + id,
+            false,
+            true,
+            "c",
+            "/h",
+            10_000,
+            20_000,
+            "consumer",
+            List.of(new GroupRequest.Protocol("range", subscription(owned))),
+            ""));
+  }
+
+  private Map<String, List<Integer>> sync(String id, int generation) {
+    var synced =
+        (GroupAnswer.Synced)
+            ask(new GroupRequest.Sync(id, null, generation, "consumer", "range", Map.of()));
+    return Subscriptions.assignment(synced.assignment()).orElseThrow().owned();
+  }
+
+  private GroupAnswer heartbeat(String id, int generation) {
+    return ask(new GroupRequest.Heartbeat(id, null, generation));
+  }
+
+  @Test
+  void aClassicMemberJoinsSynchronisesAndLearnsOfRebalancesAtItsHeartbeats() {
+    join("a");
+    var joined = (GroupAnswer.Joined) joinClassic("", null);
+    assertThat(joined)
+        .isEqualTo(new GroupAnswer.Joined("new-", 3, "consumer", "range", "", false, List.of()));
+    assertThat(sync("new-", 3)).as("a has them still").isEmpty();
+    assertThat(heartbeat("new-", 3)).isEqualTo(new GroupAnswer.Alive());
+    beat("a", 2, of("t", 0, 1, 2, 3));
+    beat("a", 2, of("t", 0, 1));
+    assertThat(failure(heartbeat("new-", 3))).isEqualTo(GroupFailure.REBALANCING);
+    joinClassic("new-", null);
+    assertThat(sync("new-", 3)).isEqualTo(Map.of("t", List.of(2, 3)));
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.STABLE);
+
+    assertThat(failure(heartbeat("new-", 2))).isEqualTo(GroupFailure.ILLEGAL_GENERATION);
+    assertThat(failure(heartbeat("a", 3))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    topics.with("t", 5);
+    beat("a", 3);
+    assertThat(failure(heartbeat("new-", 3))).isEqualTo(GroupFailure.REBALANCING);
+    assertThat(failure(ask(new GroupRequest.Sync("new-", null, 3, null, null, Map.of()))))
+        .isEqualTo(GroupFailure.REBALANCING);
+    restart();
+    joinClassic("new-", null, "2", "3");
+    assertThat(heartbeat("new-", 4)).isEqualTo(new GroupAnswer.Alive());
+    var described = (GroupAnswer.ConsumersDescribed) group.describeConsumers();
+    assertThat(described.members()).extracting(one -> one.classic()).containsExactly(false, true);
+  }
+
+  @Test
+  void aClassicMemberIsOutIfItDoesNotJoinAgainOrDoesNotSynchroniseInTime() {
+    join("a");
+    joinClassic("", null);
+    for (int i = 0; i < 5; i++) {
+      pass(4_000);
+      beat("a", 2, of("t", 0, 1));
+      heartbeat("new-", 3);
+    }
+    assertThat(failure(heartbeat("new-", 3))).as("no sync").isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+
+    var epoch = ((GroupAnswer.Joined) joinClassic("", null)).generation();
+    sync("new-", epoch);
+    topics.with("t", 8);
+    for (int i = 0; i < 5; i++) {
+      assertThat(failure(heartbeat("new-", epoch))).isEqualTo(GroupFailure.REBALANCING);
+      pass(4_000);
+    }
+    assertThat(failure(heartbeat("new-", epoch)))
+        .as("no join")
+        .isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+  }
+
+  @Test
+  void whatAClassicMemberStillHasGoesToNobodyElse() {
+    join("a");
+    beat("a", -1);
+    join("b");
+    joinClassic("", null);
+    beat("b", 4, of("t", 0, 1));
+    joinClassic("new-", null);
+    assertThat(sync("new-", 5)).isEqualTo(Map.of("t", List.of(2, 3)));
+    join("c");
+    beat("b", 5, of("t", 0, 1));
+    joinClassic("new-", null, "2", "3");
+    assertThat(sync("new-", 5)).as("is to give one up").hasSizeLessThanOrEqualTo(1);
+    assertThat(failure(heartbeat("new-", 5))).isEqualTo(GroupFailure.REBALANCING);
+    var owners = new TreeSet<PartitionId>();
+    for (var member : group.stored().members()) {
+      for (var held : List.of(member.assigned(), member.revoking())) {
+        held.keySet().forEach(one -> assertThat(owners.add(one)).isTrue());
+      }
+    }
+  }
+
+  @Test
+  void classicMembersAreRefusedWhereTheMigrationIsDisabledOrTheyDoNotFit() {
+    join("a");
+    var other =
+        new GroupRequest.Join(
+            "",
+            null,
+            "n",
+            false,
+            false,
+            "c",
+            "/h",
+            10_000,
+            10_000,
+            "connect",
+            List.of(new GroupRequest.Protocol("range", subscription())),
+            "");
+    assertThat(failure(ask(other))).isEqualTo(GroupFailure.INCONSISTENT_PROTOCOL);
+    assertThat(failure(joinClassic("nobody", null))).isEqualTo(GroupFailure.UNKNOWN_MEMBER);
+    joinClassic("", "i");
+    assertThat(failure(joinClassic("else", "i"))).isEqualTo(GroupFailure.FENCED_INSTANCE);
+    assertThat(((GroupAnswer.Joined) joinClassic("", "i")).generation()).isEqualTo(3);
+    join("b");
+    assertThat(failure(joinClassic("", null))).isEqualTo(GroupFailure.GROUP_FULL);
+    limits =
+        new GroupLimits.Consumers(
+            SESSION,
+            5_000,
+            3,
+            List.of(Assignor.values()),
+            new GroupLimits.Classic(MigrationPolicy.DISABLED, 3, 6_000, 300_000));
+    assertThat(failure(joinClassic("", "i"))).isEqualTo(GroupFailure.INCONSISTENT_PROTOCOL);
+  }
+
+  @Test
+  void aClassicMemberCommitsByItsGeneration() {
+    join("a");
+    joinClassic("", null);
+    var offset = new CommittedOffset(1, Optional.empty(), "", 0);
+    var offsets = Map.of(of("t", 0).iterator().next(), offset);
+    assertThat(ask(new GroupRequest.Commit("new-", null, 3, false, offsets)))
+        .isEqualTo(new GroupAnswer.Committed());
+    assertThat(failure(ask(new GroupRequest.Commit("new-", null, 4, false, offsets))))
+        .isEqualTo(GroupFailure.ILLEGAL_GENERATION);
   }
 }

@@ -2,6 +2,7 @@ package io.streamhouse.broker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupRequest.Protocol;
 import io.streamhouse.broker.group.StoredClassicGroup.StoredMember;
 import io.streamhouse.broker.runtime.SimulatedLoop;
@@ -17,6 +18,9 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class GroupShardTest {
+
+  private static final GroupLimits.Classic CLASSIC =
+      new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 3, 6_000, 300_000);
 
   private static final UUID INCARNATION = new UUID(9, 9);
 
@@ -54,7 +58,7 @@ class GroupShardTest {
             GroupShard.Clock.of(time),
             () -> true,
             new GroupLimits(3_000_000_000L, 6_000, 300_000, 3, 10, 100),
-            _ -> new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values())),
+            _ -> new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values()), CLASSIC),
             () -> new FakeTopics(),
             new TopicPatterns(),
             _ -> {});

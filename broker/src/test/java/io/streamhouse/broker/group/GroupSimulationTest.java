@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.GroupConfigs;
+import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupAnswer.Fetched;
 import io.streamhouse.broker.group.GroupAnswer.Joined;
@@ -140,7 +141,8 @@ class GroupSimulationTest {
                       Duration.ofSeconds(5),
                       new GroupConfigs.Range(5_000, 15_000),
                       3,
-                      List.of("uniform"))),
+                      List.of("uniform"),
+                      MigrationPolicy.BIDIRECTIONAL)),
               _ -> Map.of(),
               () -> new FakeTopics());
       next.start();

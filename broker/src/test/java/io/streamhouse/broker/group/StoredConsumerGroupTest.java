@@ -40,7 +40,8 @@ class StoredConsumerGroupTest {
                   Progress.UNREVOKED,
                   new TreeMap<>(Map.of(new PartitionId(TOPIC, 0), 5)),
                   new TreeMap<>(Map.of(new PartitionId(TOPIC, 1), 4)),
-                  Set.of(new PartitionId(TOPIC, 2)))));
+                  Set.of(new PartitionId(TOPIC, 2)),
+                  null)));
 
   @Test
   void bytesStayAsTheyAreInTheTable() {
@@ -92,7 +93,8 @@ class StoredConsumerGroupTest {
             one.progress(),
             one.assigned(),
             one.revoking(),
-            one.target());
+            one.target(),
+            null);
     var group =
         new StoredConsumerGroup(
             GROUP.groupEpoch(), GROUP.assignmentEpoch(), GROUP.topics(), List.of(member));
@@ -102,6 +104,45 @@ class StoredConsumerGroupTest {
                 + first
                     .substring(4)
                     .replace("0000000572616e6765", "00000003752e2a" + "0000000572616e6765"));
+    assertThat(StoredConsumerGroup.decode(group.encode())).isEqualTo(group);
+  }
+
+  @Test
+  void aClassicMemberMakesItTheThirdVersionAndEndsWithWhatItSaid() {
+    var first = HexFormat.of().formatHex(GROUP.encode().array());
+    var one = GROUP.members().getFirst();
+    var member =
+        new StoredMember(
+            one.id(),
+            one.instanceId(),
+            one.rackId(),
+            one.clientId(),
+            one.clientHost(),
+            one.rebalanceTimeoutMillis(),
+            one.topics(),
+            "",
+            one.assignor(),
+            one.epoch(),
+            one.previousEpoch(),
+            one.progress(),
+            one.assigned(),
+            one.revoking(),
+            one.target(),
+            new ConsumerMember.Classic(
+                10_000, List.of(new GroupRequest.Protocol("p", Bytes.of(new byte[] {1, 2})))));
+    var group =
+        new StoredConsumerGroup(
+            GROUP.groupEpoch(), GROUP.assignmentEpoch(), GROUP.topics(), List.of(member));
+    assertThat(HexFormat.of().formatHex(group.encode().array()))
+        .isEqualTo(
+            "0203"
+                + first
+                    .substring(4)
+                    .replace("0000000572616e6765", "00000000" + "0000000572616e6765")
+                + "00002710" // session
+                + "00000001" // protocols
+                + "0000000170"
+                + "000000020102");
     assertThat(StoredConsumerGroup.decode(group.encode())).isEqualTo(group);
   }
 
@@ -121,9 +162,9 @@ class StoredConsumerGroupTest {
           .isInstanceOf(IllegalArgumentException.class);
     }
     var other = whole.clone();
-    other[1] = 3;
+    other[1] = 4;
     assertThatThrownBy(() -> StoredConsumerGroup.decode(ByteBuffer.wrap(other)))
-        .hasMessageContaining("version expected 2, found 3");
+        .hasMessageContaining("version expected 3, found 4");
     assertThatThrownBy(() -> StoredClassicGroup.decode(GROUP.encode()))
         .hasMessageContaining("kind expected 1, found 2");
     assertThatThrownBy(() ->

@@ -3,17 +3,22 @@ package io.streamhouse.compat.wire;
 import io.streamhouse.compat.wire.Cases.Case;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor;
+import org.apache.kafka.clients.consumer.internals.ConsumerProtocol;
 import org.apache.kafka.common.message.ConsumerGroupDescribeRequestData;
 import org.apache.kafka.common.message.ConsumerGroupHeartbeatRequestData;
 import org.apache.kafka.common.message.DeleteGroupsRequestData;
 import org.apache.kafka.common.message.DescribeGroupsRequestData;
 import org.apache.kafka.common.message.HeartbeatRequestData;
 import org.apache.kafka.common.message.JoinGroupRequestData;
+import org.apache.kafka.common.message.LeaveGroupRequestData;
 import org.apache.kafka.common.message.ListGroupsRequestData;
 import org.apache.kafka.common.message.OffsetCommitRequestData;
 import org.apache.kafka.common.message.OffsetFetchRequestData;
+import org.apache.kafka.common.message.SyncGroupRequestData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /// Requests of consumer groups (KIP-848), as [Cases]. Later ones build on the groups that earlier
@@ -30,6 +35,7 @@ final class ConsumerGroupCases {
     table.life();
     table.fromOutside();
     table.end();
+    table.migration();
     return List.copyOf(table.cases);
   }
 
@@ -56,6 +62,89 @@ final class ConsumerGroupCases {
         .setGroupId("consumers")
         .setMemberId("m1")
         .setMemberEpoch(epoch);
+  }
+
+  /// A group that goes from one protocol to the other and back.
+  private void migration() {
+    var beat = join().setGroupId("moving");
+    beat("a group to be moved", beat);
+    for (var protocol : List.of("range", "mine")) {
+      add(
+          "another type into a consumer group, " + protocol,
+          ApiKeys.JOIN_GROUP,
+          9,
+          classicJoin(protocol, "").setProtocolType("connect"));
+    }
+    add(
+        "classic, dynamic",
+        ApiKeys.JOIN_GROUP,
+        9,
+        classicJoin("range", "").setGroupInstanceId(null));
+    add("classic, static", ApiKeys.JOIN_GROUP, 9, classicJoin("range", ""));
+    add("classic, no common protocol", ApiKeys.JOIN_GROUP, 9, classicJoin("mine", ""));
+    add(
+        "of a member of the other protocol",
+        ApiKeys.HEARTBEAT,
+        4,
+        new HeartbeatRequestData().setGroupId("moving").setMemberId("m1").setGenerationId(3));
+    add(
+        "of a member of the other protocol",
+        ApiKeys.SYNC_GROUP,
+        5,
+        new SyncGroupRequestData()
+            .setGroupId("moving")
+            .setMemberId("m1")
+            .setGenerationId(3)
+            .setProtocolType("consumer")
+            .setProtocolName("range"));
+    add(
+        "fenced in a mixed group",
+        ApiKeys.HEARTBEAT,
+        4,
+        new HeartbeatRequestData()
+            .setGroupId("moving")
+            .setMemberId("m9")
+            .setGroupInstanceId("s1")
+            .setGenerationId(3));
+    add("of the other protocol", ApiKeys.LEAVE_GROUP, 5, leaveMoving("m1", null));
+    add("unknown in a group", ApiKeys.LEAVE_GROUP, 5, leaveMoving("m1", null));
+    add(
+        "moved back",
+        ApiKeys.DESCRIBE_GROUPS,
+        6,
+        new DescribeGroupsRequestData().setGroups(List.of("moving")));
+    beat("move again", join().setGroupId("moving").setMemberId("m2"));
+    add("static one", ApiKeys.LEAVE_GROUP, 5, leaveMoving("", "s1"));
+    beat("the moved leave", at(-1).setGroupId("moving").setMemberId("m2"));
+  }
+
+  private static JoinGroupRequestData classicJoin(String protocol, String member) {
+    var protocols = new JoinGroupRequestData.JoinGroupRequestProtocolCollection();
+    var subscription =
+        ConsumerProtocol.serializeSubscription(
+            new ConsumerPartitionAssignor.Subscription(List.of("log")));
+    protocols.add(
+        new JoinGroupRequestData.JoinGroupRequestProtocol()
+            .setName(protocol)
+            .setMetadata(Utils.toArray(subscription)));
+    return new JoinGroupRequestData()
+        .setGroupId("moving")
+        .setMemberId(member)
+        .setGroupInstanceId("s1")
+        .setSessionTimeoutMs(30_000)
+        .setRebalanceTimeoutMs(30_000)
+        .setProtocolType("consumer")
+        .setProtocols(protocols);
+  }
+
+  private static LeaveGroupRequestData leaveMoving(String member, @Nullable String instance) {
+    return new LeaveGroupRequestData()
+        .setGroupId("moving")
+        .setMembers(
+            List.of(
+                new LeaveGroupRequestData.MemberIdentity()
+                    .setMemberId(member)
+                    .setGroupInstanceId(instance)));
   }
 
   private void malformed() {
