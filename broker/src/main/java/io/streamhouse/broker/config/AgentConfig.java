@@ -139,12 +139,16 @@ public record AgentConfig(
   /// @param sessionRange what a group of its own settings may have instead, in milliseconds
   /// @param heartbeatInterval shorter than the session
   /// @param heartbeatRange likewise
+  /// @param assignmentInterval least time between two distributions of partitions
+  /// @param assignmentRange likewise
   /// @param assignors to choose from, the default first; not empty
   public record Consumers(
       Duration sessionTimeout,
       GroupConfigs.Range sessionRange,
       Duration heartbeatInterval,
       GroupConfigs.Range heartbeatRange,
+      Duration assignmentInterval,
+      GroupConfigs.Range assignmentRange,
       int maxSize,
       List<String> assignors,
       MigrationPolicy migration) {
@@ -709,6 +713,11 @@ public record AgentConfig(
               AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS,
               AgentConfigs.CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
               AgentConfigs.CONSUMER_MAX_HEARTBEAT_INTERVAL_MS);
+      var assignments =
+          within(
+              AgentConfigs.CONSUMER_ASSIGNMENT_INTERVAL_MS,
+              AgentConfigs.CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+              AgentConfigs.CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS);
       int session = get(AgentConfigs.CONSUMER_SESSION_TIMEOUT_MS);
       int heartbeat = get(AgentConfigs.CONSUMER_HEARTBEAT_INTERVAL_MS);
       if (heartbeat >= session) {
@@ -726,6 +735,8 @@ public record AgentConfig(
           sessions,
           millis(heartbeat),
           heartbeats,
+          millis(get(AgentConfigs.CONSUMER_ASSIGNMENT_INTERVAL_MS)),
+          assignments,
           get(AgentConfigs.CONSUMER_MAX_SIZE),
           assignors,
           get(AgentConfigs.CONSUMER_MIGRATION_POLICY));

@@ -288,6 +288,31 @@ public final class AgentConfigs {
           ANY,
           "Most that `group.consumer.heartbeat.interval.ms` may be.");
 
+  static final Setting<Integer> CONSUMER_ASSIGNMENT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.assignment.interval.ms",
+          "1000",
+          0,
+          ANY,
+          "Least time between two distributions of a consumer group's partitions, so that many"
+              + " members that come or go at once cost one.");
+
+  static final Setting<Integer> CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.min.assignment.interval.ms",
+          "0",
+          0,
+          ANY,
+          "Least that `group.consumer.assignment.interval.ms` may be.");
+
+  static final Setting<Integer> CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS =
+      Setting.int32(
+          "group.consumer.max.assignment.interval.ms",
+          "15000",
+          0,
+          ANY,
+          "Most that `group.consumer.assignment.interval.ms` may be.");
+
   static final Setting<Integer> CONSUMER_MAX_SIZE =
       Setting.int32(
           "group.consumer.max.size", "2147483647", 1, ANY, "Members a consumer group may have.");
@@ -675,6 +700,9 @@ public final class AgentConfigs {
           CONSUMER_HEARTBEAT_INTERVAL_MS,
           CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
           CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
+          CONSUMER_ASSIGNMENT_INTERVAL_MS,
+          CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+          CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS,
           CONSUMER_MAX_SIZE,
           CONSUMER_ASSIGNORS,
           CONSUMER_MIGRATION_POLICY,

@@ -25,7 +25,6 @@ public final class GroupConfigs {
   /// What an agent's settings bound a group's to, where agents have no such settings.
   private static final Map<String, Range> OTHER_RANGES =
       Map.ofEntries(
-          Map.entry("consumer.assignment.interval.ms", new Range(0, 15_000)),
           Map.entry("share.session.timeout.ms", new Range(45_000, 60_000)),
           Map.entry("share.heartbeat.interval.ms", new Range(5_000, 15_000)),
           Map.entry("share.record.lock.duration.ms", new Range(15_000, 60_000)),
@@ -55,16 +54,20 @@ public final class GroupConfigs {
               "How often members of a consumer group are to send heartbeats.")
           .agentKey("group.consumer.heartbeat.interval.ms");
 
+  static final Setting<Integer> CONSUMER_ASSIGNMENT_INTERVAL_MS =
+      Setting.int32(
+              "consumer.assignment.interval.ms",
+              "1000",
+              0,
+              ANY,
+              "Least time between two distributions of a consumer group's partitions.")
+          .agentKey("group.consumer.assignment.interval.ms");
+
   private static final List<Setting<?>> ALL =
       List.of(
           CONSUMER_SESSION_TIMEOUT_MS,
           CONSUMER_HEARTBEAT_INTERVAL_MS,
-          number(
-              "consumer.assignment.interval.ms",
-              "1000",
-              0,
-              "Least time between two distributions of a consumer group's partitions.",
-              "partitions are distributed as soon as something changed."),
+          CONSUMER_ASSIGNMENT_INTERVAL_MS,
           number(
               "share.session.timeout.ms",
               "45000",
@@ -242,11 +245,15 @@ public final class GroupConfigs {
   }
 
   private static @Nullable Range range(Setting<?> setting, AgentConfig.Consumers agent) {
-    return setting == CONSUMER_SESSION_TIMEOUT_MS
-        ? agent.sessionRange()
-        : setting == CONSUMER_HEARTBEAT_INTERVAL_MS
-            ? agent.heartbeatRange()
-            : OTHER_RANGES.get(setting.name());
+    if (setting == CONSUMER_SESSION_TIMEOUT_MS) {
+      return agent.sessionRange();
+    }
+    if (setting == CONSUMER_HEARTBEAT_INTERVAL_MS) {
+      return agent.heartbeatRange();
+    }
+    return setting == CONSUMER_ASSIGNMENT_INTERVAL_MS
+        ? agent.assignmentRange()
+        : OTHER_RANGES.get(setting.name());
   }
 
   private static void within(Setting<?> setting, int value, Range range, List<String> errors) {
@@ -296,6 +303,12 @@ public final class GroupConfigs {
         millis(
             CONSUMER_HEARTBEAT_INTERVAL_MS, own, agent.heartbeatRange(), agent.heartbeatInterval()),
         agent.heartbeatRange(),
+        millis(
+            CONSUMER_ASSIGNMENT_INTERVAL_MS,
+            own,
+            agent.assignmentRange(),
+            agent.assignmentInterval()),
+        agent.assignmentRange(),
         agent.maxSize(),
         agent.assignors(),
         agent.migration());

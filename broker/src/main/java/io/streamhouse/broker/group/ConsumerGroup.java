@@ -89,6 +89,9 @@ final class ConsumerGroup implements Group {
   /// Member ids given out in the classic protocol and not yet used, with the time they lapse.
   private final Map<String, Long> promisedIds = new LinkedHashMap<>();
 
+  /// When new targets may be computed; at once after a failover, whenever that was before.
+  private long assignableNanos;
+
   private final List<GroupEffect> effects = new ArrayList<>();
   private boolean changed;
 
@@ -341,7 +344,7 @@ final class ConsumerGroup implements Group {
       var member = memberOf(beat);
       var before = member.assigned;
       boolean resubscribed = update(member, beat);
-      assignIfOutdated(resubscribed);
+      assignIfOutdated(resubscribed, now);
       reconcile(member, beat.owned(), resubscribed, now);
       touch(member, now);
       boolean whole =
@@ -591,11 +594,14 @@ final class ConsumerGroup implements Group {
 
   // Assignment
 
-  private void assignIfOutdated(boolean resubscribed) {
+  /// Members that come before it is time for new targets go on with those there are, which a new
+  /// member has none of, and have their part in the next.
+  private void assignIfOutdated(boolean resubscribed, Now now) {
     lookAtTopics(resubscribed);
     raiseEpochIfOutdated();
-    if (groupEpoch > assignmentEpoch) {
+    if (groupEpoch > assignmentEpoch && assignableNanos <= now.nanos()) {
       assign();
+      assignableNanos = now.nanos() + nanos(limits.get().assignmentMillis());
     }
   }
 
@@ -641,13 +647,15 @@ final class ConsumerGroup implements Group {
       case STABLE -> {
         if (member.epoch != assignmentEpoch) {
           proceed(member, owned, now);
+        } else if (resubscribed) {
+          dropUnsubscribed(member, owned, now);
         }
       }
       case UNREVOKED -> {
         if (member.gaveUp(member.revoking.keySet(), owned)) {
           proceed(member, owned, now);
         } else if (resubscribed) {
-          dropUnsubscribed(member, now);
+          dropUnsubscribed(member, owned, now);
         }
       }
       case UNRELEASED -> proceed(member, owned, now);
@@ -655,7 +663,7 @@ final class ConsumerGroup implements Group {
   }
 
   private void proceed(ConsumerMember member, @Nullable Set<PartitionId> owned, Now now) {
-    var target = target(member);
+    var target = readTarget(member);
     var kept = new TreeMap<PartitionId, Integer>();
     var revoked = new TreeMap<PartitionId, Integer>();
     member.assigned.forEach(
@@ -690,8 +698,19 @@ final class ConsumerGroup implements Group {
     changed = true;
   }
 
-  /// What the member reads no more is not left to it until it gave up the rest.
-  private void dropUnsubscribed(ConsumerMember member, Now now) {
+  /// The target without what the member reads no more, which the next one has not.
+  private Set<PartitionId> readTarget(ConsumerMember member) {
+    var target = target(member);
+    if (groupEpoch == assignmentEpoch || target.isEmpty()) {
+      return target;
+    }
+    var read = readIds(member);
+    var left = new TreeSet<>(target);
+    left.removeIf(one -> !read.contains(one.topicId()));
+    return left;
+  }
+
+  private Set<UUID> readIds(ConsumerMember member) {
     var read = new HashSet<UUID>();
     for (var topic : read(Subscription.of(member))) {
       var shape = subscribed.get(topic);
@@ -699,15 +718,29 @@ final class ConsumerGroup implements Group {
         read.add(shape.id());
       }
     }
+    return read;
+  }
+
+  /// What the member reads no more is not left to it until there is another target.
+  private void dropUnsubscribed(ConsumerMember member, @Nullable Set<PartitionId> owned, Now now) {
+    var read = readIds(member);
     var kept = new TreeMap<PartitionId, Integer>();
     var revoked = new TreeMap<>(member.revoking);
     member.assigned.forEach((partition, since) ->
         (read.contains(partition.topicId()) ? kept : revoked).put(partition, since));
-    if (kept.size() != member.assigned.size()) {
-      hold(member, kept, revoked);
-      awaitRevocation(member, now);
-      changed = true;
+    if (kept.size() == member.assigned.size()) {
+      return;
     }
+    if (member.gaveUp(revoked.keySet(), owned)) {
+      hold(member, kept, new TreeMap<>());
+      member.progress = Progress.STABLE;
+      member.revokeEndNanos = NEVER;
+    } else {
+      hold(member, kept, revoked);
+      member.progress = Progress.UNREVOKED;
+      awaitRevocation(member, now);
+    }
+    changed = true;
   }
 
   /// Sets what the member has. The maps are taken over.
@@ -875,7 +908,7 @@ final class ConsumerGroup implements Group {
         join.rebalanceTimeoutMillis());
     boolean resubscribed = subscribe(member, subscription.get().topics(), "");
     changed = true;
-    assignIfOutdated(resubscribed);
+    assignIfOutdated(resubscribed, now);
     reconcile(member, partitions(subscription.get().owned()), resubscribed, now);
     member.revokeEndNanos = NEVER;
     member.joinEndNanos = NEVER;
@@ -988,7 +1021,7 @@ final class ConsumerGroup implements Group {
     }
     var member = member(heartbeat.memberId());
     touch(member, now);
-    assignIfOutdated(false);
+    assignIfOutdated(false, now);
     if (member.epoch < assignmentEpoch
         || member.progress == Progress.UNREVOKED
         || (member.progress == Progress.UNRELEASED && !waits(member))) {

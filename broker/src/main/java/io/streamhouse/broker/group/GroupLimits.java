@@ -21,12 +21,14 @@ record GroupLimits(
   ///
   /// @param sessionMillis a member that is silent for so long is out
   /// @param heartbeatMillis how often members are to send heartbeats
+  /// @param assignmentMillis least time between two distributions of partitions
   /// @param maxSize members a group may have
   /// @param assignors to choose from, the default first; not empty
   /// @param classic of members of the classic protocol in it
   record Consumers(
       int sessionMillis,
       int heartbeatMillis,
+      int assignmentMillis,
       int maxSize,
       List<Assignor> assignors,
       Classic classic) {
@@ -42,6 +44,7 @@ record GroupLimits(
       return new Consumers(
           Math.toIntExact(config.sessionTimeout().toMillis()),
           Math.toIntExact(config.heartbeatInterval().toMillis()),
+          Math.toIntExact(config.assignmentInterval().toMillis()),
           config.maxSize(),
           config.assignors().stream().map(name -> Assignor.named(name).orElseThrow()).toList(),
           new Classic(

@@ -87,6 +87,8 @@ class GroupHandlersTest {
                 new GroupConfigs.Range(45_000, 60_000),
                 Duration.ofSeconds(5),
                 new GroupConfigs.Range(5_000, 15_000),
+                Duration.ZERO,
+                new GroupConfigs.Range(0, 15_000),
                 2,
                 List.of("uniform", "range"),
                 MigrationPolicy.BIDIRECTIONAL));

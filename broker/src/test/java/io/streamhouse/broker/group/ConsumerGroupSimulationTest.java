@@ -27,8 +27,6 @@ class ConsumerGroupSimulationTest {
   private static final GroupLimits.Classic CLASSIC =
       new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 3, 6_000, 300_000);
 
-  private static final GroupLimits.Consumers LIMITS =
-      new GroupLimits.Consumers(45_000, 5_000, 5, List.of(Assignor.values()), CLASSIC);
   private static final List<String> NAMES = List.of("t", "u", "v");
   private static final List<String> PATTERNS = List.of("", "", "[uv]", ".*", "t|w");
 
@@ -46,15 +44,22 @@ class ConsumerGroupSimulationTest {
     final FakeTopics topics = new FakeTopics();
     final Map<String, Integer> partitions = new HashMap<>();
     final List<Client> clients = new ArrayList<>();
+    final GroupLimits.Consumers limits;
     TopicPatterns patterns = new TopicPatterns();
-    ConsumerGroup group = new ConsumerGroup(() -> LIMITS, this::topics, patterns);
-    ByteBuffer stored = group.stored().encode();
+    ConsumerGroup group;
+    ByteBuffer stored;
     long millis;
     int groupEpoch;
     int members;
 
     World(long seed) {
       random = new Random(seed);
+      int interval = random.nextBoolean() ? 0 : random.nextInt(15_000);
+      limits =
+          new GroupLimits.Consumers(
+              45_000, 5_000, interval, 5, List.of(Assignor.values()), CLASSIC);
+      group = new ConsumerGroup(() -> limits, this::topics, patterns);
+      stored = group.stored().encode();
       grow("t");
       for (int i = 0; i < 6; i++) {
         clients.add(new Client(i % 2 == 0 ? null : "i" + i));
@@ -95,7 +100,7 @@ class ConsumerGroupSimulationTest {
       patterns = new TopicPatterns();
       group =
           ConsumerGroup.restore(
-              () -> LIMITS,
+              () -> limits,
               this::topics,
               patterns,
               StoredConsumerGroup.decode(stored.duplicate()),

@@ -32,7 +32,7 @@ class ConsumerGroupTest {
   private static final int SESSION = 45_000;
   private static final int REBALANCE = 60_000;
   private static final GroupLimits.Consumers LIMITS =
-      new GroupLimits.Consumers(SESSION, 5_000, 3, List.of(Assignor.values()), CLASSIC);
+      new GroupLimits.Consumers(SESSION, 5_000, 0, 3, List.of(Assignor.values()), CLASSIC);
 
   private final FakeTopics topics = new FakeTopics().with("t", 4);
   private long millis;
@@ -129,7 +129,7 @@ class ConsumerGroupTest {
   @Test
   void whatIsSetForTheGroupHoldsFromTheNextHeartbeatOn() {
     join("a");
-    limits = new GroupLimits.Consumers(50_000, 7_000, 3, List.of(Assignor.values()), CLASSIC);
+    limits = new GroupLimits.Consumers(50_000, 7_000, 0, 3, List.of(Assignor.values()), CLASSIC);
     assertThat(beat("a", 2)).isEqualTo(new Beaten("a", 2, 7_000, Optional.empty()));
     pass(49_999);
     assertThat(group.isEmpty()).isFalse();
@@ -191,6 +191,40 @@ class ConsumerGroupTest {
     var all = new TreeSet<>(one);
     all.addAll(other);
     return all;
+  }
+
+  @Test
+  void partitionsAreDistributedOnceInAnInterval() {
+    limits =
+        new GroupLimits.Consumers(SESSION, 5_000, 1_000, 3, List.of(Assignor.values()), CLASSIC);
+    assertThat(join("a")).isEqualTo(beaten("a", 2, of("t", 0, 1, 2, 3)));
+    assertThat(join("b")).as("not yet").isEqualTo(beaten("b", 2, Set.of()));
+    assertThat(join("c")).isEqualTo(beaten("c", 2, Set.of()));
+    assertThat(group.groupEpoch()).isEqualTo(4);
+    assertThat(group.state()).isEqualTo(ConsumerGroupState.ASSIGNING);
+    pass(999);
+    assertThat(beat("b", 2)).isEqualTo(beaten("b", 2));
+    pass(1);
+    assertThat(beat("a", 2, of("t", 0, 1, 2, 3))).isInstanceOf(Beaten.class);
+    assertThat(group.stored().assignmentEpoch()).as("for both at once").isEqualTo(4);
+    topics.with("t", 5);
+    beat("b", 2);
+    assertThat(group.groupEpoch()).isEqualTo(5);
+    restart();
+    beat("c", 2);
+    assertThat(group.stored().assignmentEpoch()).as("a new coordinator does not wait").isEqualTo(5);
+  }
+
+  @Test
+  void whatAMemberReadsNoMoreIsTakenFromItBeforePartitionsAreDistributedAgain() {
+    limits =
+        new GroupLimits.Consumers(SESSION, 5_000, 1_000, 3, List.of(Assignor.values()), CLASSIC);
+    topics.with("u", 1);
+    subscribe("a", 0, Set.of("t", "u"), "");
+    assertThat(subscribe("a", 2, Set.of("u"), "")).isEqualTo(beaten("a", 2, of("u", 0)));
+    assertThat(beat("a", 2, of("u", 0))).as("not given back").isEqualTo(beaten("a", 2));
+    pass(1_000);
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3));
   }
 
   @Test
@@ -585,6 +619,7 @@ class ConsumerGroupTest {
         new GroupLimits.Consumers(
             SESSION,
             5_000,
+            0,
             3,
             List.of(Assignor.values()),
             new GroupLimits.Classic(MigrationPolicy.DISABLED, 3, 6_000, 300_000));

@@ -58,7 +58,9 @@ class GroupShardTest {
             GroupShard.Clock.of(time),
             () -> true,
             new GroupLimits(3_000_000_000L, 6_000, 300_000, 3, 10, 100),
-            _ -> new GroupLimits.Consumers(45_000, 5_000, 100, List.of(Assignor.values()), CLASSIC),
+            _ ->
+                new GroupLimits.Consumers(
+                    45_000, 5_000, 0, 100, List.of(Assignor.values()), CLASSIC),
             () -> new FakeTopics(),
             new TopicPatterns(),
             _ -> {});

@@ -140,6 +140,8 @@ class GroupSimulationTest {
                       new GroupConfigs.Range(45_000, 60_000),
                       Duration.ofSeconds(5),
                       new GroupConfigs.Range(5_000, 15_000),
+                      Duration.ZERO,
+                      new GroupConfigs.Range(0, 15_000),
                       3,
                       List.of("uniform"),
                       MigrationPolicy.BIDIRECTIONAL)),

@@ -45,13 +45,6 @@ class MigrationSimulationTest {
 
   private static final UUID INCARNATION = new UUID(9, 9);
   private static final GroupLimits LIMITS = new GroupLimits(0, 6_000, 300_000, 10, 100, 100);
-  private static final GroupLimits.Consumers CONSUMERS =
-      new GroupLimits.Consumers(
-          45_000,
-          5_000,
-          10,
-          List.of(Assignor.values()),
-          new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 10, 6_000, 300_000));
 
   @Property(tries = 150)
   void noPartitionHasTwoOwnersWhateverProtocolsMembersSpeak(@ForAll long seed) {
@@ -73,6 +66,7 @@ class MigrationSimulationTest {
     final Map<PartitionId, Long> committed = new TreeMap<>();
     final List<Client> clients = new ArrayList<>();
     final boolean cooperative;
+    final GroupLimits.Consumers consumers;
     GroupShard shard;
     int generation;
     int ids;
@@ -81,6 +75,14 @@ class MigrationSimulationTest {
     World(long seed) {
       random = new Random(seed);
       cooperative = random.nextBoolean();
+      consumers =
+          new GroupLimits.Consumers(
+              45_000,
+              5_000,
+              random.nextBoolean() ? 0 : random.nextInt(15_000),
+              10,
+              List.of(Assignor.values()),
+              new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 10, 6_000, 300_000));
       var _ =
           metadata
               .leases()
@@ -104,7 +106,7 @@ class MigrationSimulationTest {
               GroupShard.Clock.of(time),
               () -> true,
               LIMITS,
-              _ -> CONSUMERS,
+              _ -> consumers,
               this::topics,
               new TopicPatterns(),
               _ -> {});
