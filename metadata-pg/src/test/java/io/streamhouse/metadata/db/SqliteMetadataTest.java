@@ -71,6 +71,7 @@ class SqliteMetadataTest extends MetadataStoreContract {
     var agent = agent(1);
     var topic = topic("orders", 3);
     store.topics().alterConfigs(topic.id(), Map.of("a", "b"), List.of());
+    store.topics().alterGroupConfigs("readers", Map.of("c", "d"), List.of());
     var grant = take(agent, partition(topic, 1));
     try (var killed = afterKill()) {
       assertSame(killed, topic.id());
@@ -98,6 +99,22 @@ class SqliteMetadataTest extends MetadataStoreContract {
     try (var connection = SqliteTransactions.file("jdbc:sqlite:" + file()).open(true)) {
       assertThat(Schema.versionOf(connection)).isEqualTo(Schema.VERSION);
     }
+  }
+
+  @Test
+  void aDatabaseOfTheFirstVersionIsBroughtUpToDate() throws Exception {
+    var topic = topic("orders", 1);
+    store.close();
+    try (var connection = DriverManager.getConnection("jdbc:sqlite:" + file());
+        var statement = connection.createStatement()) {
+      statement.execute("drop table group_configs");
+      statement.execute("delete from flyway_schema_history where version > 1");
+    }
+    store = open();
+    assertThat(store.topics().image().topics()).containsExactly(topic);
+    store.topics().alterGroupConfigs("readers", Map.of("a", "b"), List.of());
+    assertThat(store.topics().image().groupConfigs())
+        .isEqualTo(Map.of("readers", Map.of("a", "b")));
   }
 
   @Test
