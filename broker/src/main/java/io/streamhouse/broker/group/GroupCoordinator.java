@@ -5,7 +5,6 @@ import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.lease.Ownership;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.broker.runtime.TimeSource;
-import io.streamhouse.metadata.GroupStore;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases;
@@ -58,6 +57,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final Ownership ownership;
   private final SerialLoop loop;
   private final Executor storeCalls;
+  private final GroupWriter writer;
   private final GroupShard.Clock clock;
   private final RandomGenerator random;
   private final GroupLimits limits;
@@ -103,6 +103,7 @@ public final class GroupCoordinator implements AutoCloseable {
     this.ownership = ownership;
     this.loop = loop;
     this.storeCalls = storeCalls;
+    this.writer = new GroupWriter(metadata.groups(), storeCalls, loop);
     this.clock = GroupShard.Clock.of(time);
     this.random = random;
     this.limits = GroupLimits.of(config);
@@ -298,12 +299,10 @@ public final class GroupCoordinator implements AutoCloseable {
     if (closed) {
       return;
     }
-    GroupStore store = metadata.groups();
     var shard =
         new GroupShard(
             lease,
-            store,
-            storeCalls,
+            writer,
             loop,
             clock,
             ownership,

@@ -4,11 +4,10 @@ import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.lease.Ownership;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.broker.runtime.TimeSource;
-import io.streamhouse.metadata.GroupStore;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.GroupStore.GroupChange;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Lease;
-import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,12 +15,11 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -40,8 +38,7 @@ final class GroupShard {
   private static final Logger log = LoggerFactory.getLogger(GroupShard.class);
 
   private final Lease<Integer> lease;
-  private final GroupStore store;
-  private final Executor storeCalls;
+  private final GroupWriter writer;
   private final SerialLoop loop;
   private final Clock clock;
   private final Ownership ownership;
@@ -102,8 +99,8 @@ final class GroupShard {
   private static final class Change {
     boolean delete;
     Group.@Nullable Stored state;
-    final Map<PartitionId, CommittedOffset> commits = new TreeMap<>();
-    final Set<PartitionId> deletions = new TreeSet<>();
+    final SortedMap<PartitionId, CommittedOffset> commits = new TreeMap<>();
+    final SortedSet<PartitionId> deletions = new TreeSet<>();
   }
 
   private record Held(CompletableFuture<GroupAnswer> future, GroupAnswer answer) {}
@@ -113,8 +110,7 @@ final class GroupShard {
   /// @param onEnd told once, on the loop, when this object is of no more use
   GroupShard(
       Lease<Integer> lease,
-      GroupStore store,
-      Executor storeCalls,
+      GroupWriter writer,
       SerialLoop loop,
       Clock clock,
       Ownership ownership,
@@ -124,8 +120,7 @@ final class GroupShard {
       TopicPatterns patterns,
       Consumer<End> onEnd) {
     this.lease = lease;
-    this.store = store;
-    this.storeCalls = storeCalls;
+    this.writer = writer;
     this.loop = loop;
     this.clock = clock;
     this.ownership = ownership;
@@ -492,60 +487,30 @@ final class GroupShard {
     underWay = batch;
     pending = null;
     // From here on only the batch's answers grow; its changes are read-only, also by this loop.
-    var changes = batch.changes;
-    try {
-      storeCalls.execute(() -> {
-        var end = write(changes);
-        loop.execute(() -> written(batch, end));
-      });
-    } catch (RejectedExecutionException e) {
-      loop.execute(() -> written(batch, End.STORE_UNAVAILABLE));
-    }
+    writer.write(lease, () -> stored(batch.changes), outcome -> written(batch, outcome));
   }
 
-  /// Runs where blocking is allowed.
-  ///
-  /// @return null if all is stored
-  private @Nullable End write(Map<String, Change> changes) {
-    try {
-      for (var one : changes.entrySet()) {
-        if (!write(one.getKey(), one.getValue())) {
-          return End.FENCED;
-        }
-      }
-      return null;
-    } catch (MetadataUnavailable e) {
-      log.warn("groups could not be stored shard={}", lease.key(), e);
-      return End.STORE_UNAVAILABLE;
-    } catch (RuntimeException e) {
-      log.error("groups could not be stored shard={}", lease.key(), e);
-      return End.STORE_UNAVAILABLE;
-    }
+  private static SortedMap<String, GroupChange> stored(Map<String, Change> changes) {
+    var stored = new TreeMap<String, GroupChange>();
+    changes.forEach((group, change) -> {
+      var state = change.state == null ? null : change.state.encode();
+      stored.put(group, new GroupChange(change.delete, state, change.commits, change.deletions));
+    });
+    return stored;
   }
 
-  private boolean write(String group, Change change) {
-    if (change.delete && !store.deleteGroup(lease, group)) {
-      return false;
-    }
-    var state = change.state;
-    if (state != null && !store.save(lease, group, state.encode())) {
-      return false;
-    }
-    if (!change.commits.isEmpty() && !store.commitOffsets(lease, group, change.commits)) {
-      return false;
-    }
-    return change.deletions.isEmpty()
-        || store.deleteOffsets(lease, group, List.copyOf(change.deletions));
-  }
-
-  private void written(Batch batch, @Nullable End failed) {
+  private void written(Batch batch, GroupWriter.Outcome outcome) {
     if (ended) {
       return;
     }
-    if (failed != null) {
-      end(failed);
-      return;
+    switch (outcome) {
+      case STORED -> stored(batch);
+      case FENCED -> end(End.FENCED);
+      case FAILED -> end(End.STORE_UNAVAILABLE);
     }
+  }
+
+  private void stored(Batch batch) {
     underWay = null;
     boolean holds = ownership.holds();
     for (var held : batch.answers) {

@@ -52,8 +52,7 @@ class GroupShardTest {
     var shard =
         new GroupShard(
             lease,
-            metadata.groups(),
-            Runnable::run,
+            new GroupWriter(metadata.groups(), Runnable::run, loop),
             loop,
             GroupShard.Clock.of(time),
             () -> true,

@@ -100,8 +100,7 @@ class MigrationSimulationTest {
       var next =
           new GroupShard(
               lease,
-              metadata.groups(),
-              Runnable::run,
+              new GroupWriter(metadata.groups(), Runnable::run, loop),
               loop,
               GroupShard.Clock.of(time),
               () -> true,

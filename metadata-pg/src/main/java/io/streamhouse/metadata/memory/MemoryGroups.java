@@ -2,12 +2,11 @@ package io.streamhouse.metadata.memory;
 
 import io.streamhouse.metadata.GroupStore;
 import io.streamhouse.metadata.Lease;
-import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.memory.State.GroupRow;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -53,70 +52,41 @@ final class MemoryGroups implements GroupStore {
   }
 
   @Override
-  public boolean save(Lease<Integer> shard, String group, ByteBuffer bytes) {
+  public Set<Lease<Integer>> write(List<ShardChanges> changes) {
     return state.transaction(
-        "save",
+        "writeGroups",
         () -> {
-          if (!state.holds(shard)) {
-            return false;
-          }
-          var copy = ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
-          row(shard, group).state = copy;
-          return true;
-        });
-  }
-
-  private GroupRow row(Lease<Integer> shard, String group) {
-    return state.groups.computeIfAbsent(group, _ -> new GroupRow(shard.key()));
-  }
-
-  @Override
-  public boolean commitOffsets(
-      Lease<Integer> shard, String group, Map<PartitionId, CommittedOffset> offsets) {
-    return state.transaction(
-        "commitOffsets",
-        () -> {
-          if (!state.holds(shard)) {
-            return false;
-          }
-          offsets.forEach((partition, offset) -> {
-            if (state.partition(partition) != null) {
-              row(shard, group).offsets.put(partition, offset);
-            }
-          });
-          return true;
-        });
-  }
-
-  @Override
-  public boolean deleteOffsets(Lease<Integer> shard, String group, List<PartitionId> partitions) {
-    return state.transaction(
-        "deleteOffsets",
-        () -> {
-          if (!state.holds(shard)) {
-            return false;
-          }
-          var row = state.groups.get(group);
-          if (row != null) {
-            partitions.forEach(row.offsets::remove);
-            if (row.state == null && row.offsets.isEmpty()) {
-              state.groups.remove(group);
+          var refused = new HashSet<Lease<Integer>>();
+          for (var one : changes) {
+            if (state.holds(one.shard())) {
+              one.groups().forEach((group, change) -> write(one.shard(), group, change));
+            } else {
+              refused.add(one.shard());
             }
           }
-          return true;
+          return refused;
         });
   }
 
-  @Override
-  public boolean deleteGroup(Lease<Integer> shard, String group) {
-    return state.transaction(
-        "deleteGroup",
-        () -> {
-          if (!state.holds(shard)) {
-            return false;
+  private void write(Lease<Integer> shard, String group, GroupChange change) {
+    if (change.forget()) {
+      state.groups.remove(group);
+    }
+    var row = state.groups.computeIfAbsent(group, _ -> new GroupRow(shard.key()));
+    var bytes = change.state();
+    if (bytes != null) {
+      row.state = ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
+    }
+    change
+        .commits()
+        .forEach((partition, offset) -> {
+          if (state.partition(partition) != null) {
+            row.offsets.put(partition, offset);
           }
-          state.groups.remove(group);
-          return true;
         });
+    change.deletions().forEach(row.offsets::remove);
+    if (row.state == null && row.offsets.isEmpty()) {
+      state.groups.remove(group);
+    }
   }
 }
