@@ -12,12 +12,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.ScopeType;
 
-/// `streamctl`: looks at topics, writes and reads lines, and dumps files.
+/// `streamctl`: looks at topics, groups and settings, writes and reads lines, and dumps files.
 ///
 /// Exit codes: 0 done, 1 refused or failed, 2 a command line that cannot be followed.
 @Command(
     name = "streamctl",
-    description = "Topics, lines and files of StreamHouse, or of any Kafka.",
+    description = "Topics, groups, lines and files of StreamHouse, or of any Kafka.",
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
     versionProvider = Streamctl.Version.class)
@@ -39,6 +39,8 @@ public final class Streamctl {
     var writer = new PrintWriter(out, true, StandardCharsets.UTF_8);
     var line = new CommandLine(new Streamctl());
     line.addSubcommand(new TopicCommand(writer))
+        .addSubcommand(new GroupCommand(writer))
+        .addSubcommand(new ConfigCommand(writer))
         .addSubcommand(new ProduceCommand(in, err))
         .addSubcommand(new ConsumeCommand(out))
         .addSubcommand(new SegmentCommand(writer))
