@@ -69,8 +69,19 @@ public interface GroupStore {
 
   /// @param leaderEpoch of the last record consumed, if the client knew it
   /// @param commitMillis wall time of the commit
+  /// @param expireMillis wall time at which it is over, if the client said so
   record CommittedOffset(
-      long offset, Optional<Integer> leaderEpoch, @Nullable String metadata, long commitMillis) {}
+      long offset,
+      Optional<Integer> leaderEpoch,
+      @Nullable String metadata,
+      long commitMillis,
+      Optional<Long> expireMillis) {
+
+    public CommittedOffset(
+        long offset, Optional<Integer> leaderEpoch, @Nullable String metadata, long commitMillis) {
+      this(offset, leaderEpoch, metadata, commitMillis, Optional.empty());
+    }
+  }
 
   /// Writes a group's state, before the reply that reveals it; false when fenced.
   default boolean save(Lease<Integer> shard, String group, ByteBuffer state) {

@@ -9,6 +9,8 @@ import io.streamhouse.metadata.Audit.AuditedPartition;
 import io.streamhouse.metadata.Audit.AuditedSegment;
 import io.streamhouse.metadata.Audit.ObjectState;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
+import io.streamhouse.metadata.GroupStore.GroupChange;
+import io.streamhouse.metadata.GroupStore.ShardChanges;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
@@ -34,6 +36,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
@@ -1230,17 +1234,21 @@ public abstract class MetadataStoreContract {
     var offsets =
         Map.of(
             partition(topic, 0), new CommittedOffset(5, Optional.of(2), "note", 99),
-            partition(topic, 1), new CommittedOffset(7, Optional.empty(), null, 100));
+            partition(topic, 1),
+                new CommittedOffset(7, Optional.empty(), null, 100, Optional.of(9L)));
     assertThat(groups.commitOffsets(shard, "b", offsets)).isTrue();
     assertThat(groups.commitOffsets(shard, "a", Map.of(partition(topic, 0), offset(1, ""))))
         .isTrue();
-    assertThat(groups.commitOffsets(shard, "b", Map.of(partition(topic, 1), offset(8, null))))
+    assertThat(groups.commitOffsets(shard, "a", Map.of(partition(topic, 1), offset(8, null))))
         .isTrue();
     declareDead(one);
     var next = store.leases().takeShards(agent(2).incarnation, List.of(0)).getFirst();
     assertThat(groups.load(next))
         .containsExactly(
-            new StoredGroup("a", bytes(""), Map.of(partition(topic, 0), offset(1, ""))),
+            new StoredGroup(
+                "a",
+                bytes(""),
+                Map.of(partition(topic, 0), offset(1, ""), partition(topic, 1), offset(8, null))),
             new StoredGroup(
                 "b",
                 bytes("second"),
@@ -1248,7 +1256,43 @@ public abstract class MetadataStoreContract {
                     partition(topic, 0),
                     new CommittedOffset(5, Optional.of(2), "note", 99),
                     partition(topic, 1),
-                    offset(8, null))));
+                    new CommittedOffset(7, Optional.empty(), null, 100, Optional.of(9L)))));
+  }
+
+  @Test
+  void changesOfManyGroupsAreWrittenTogetherWithoutThoseOfLeasesThatAreLost() {
+    var topic = topic("orders", 2);
+    var one = agent(1);
+    var leases = store.leases().takeShards(one.incarnation, List.of(0, 1));
+    var stale = leases.get(0);
+    var groups = store.groups();
+    assertThat(groups.commitOffsets(leases.get(1), "b", Map.of(partition(topic, 0), offset(1, ""))))
+        .isTrue();
+    var fresh = store.leases().takeShards(one.incarnation, List.of(0)).getFirst();
+    var zero = new TreeMap<>(Map.of(partition(topic, 0), offset(2, null)));
+    var nothing = new TreeSet<PartitionId>();
+    var refused =
+        groups.write(
+            List.of(
+                new ShardChanges(
+                    stale,
+                    new TreeMap<>(Map.of("z", new GroupChange(false, bytes("s"), zero, nothing)))),
+                new ShardChanges(
+                    fresh,
+                    new TreeMap<>(Map.of("f", new GroupChange(false, bytes("s"), zero, nothing)))),
+                new ShardChanges(
+                    leases.get(1),
+                    new TreeMap<>(
+                        Map.of(
+                            "a", new GroupChange(false, null, zero, nothing),
+                            // It begins anew.
+                            "b", new GroupChange(true, bytes("t"), new TreeMap<>(), nothing),
+                            "c", new GroupChange(true, null, new TreeMap<>(), nothing))))));
+    assertThat(refused).containsExactly(stale);
+    assertThat(groups.load(fresh)).containsExactly(new StoredGroup("f", bytes("s"), zero));
+    assertThat(groups.load(leases.get(1)))
+        .containsExactly(
+            new StoredGroup("a", bytes(""), zero), new StoredGroup("b", bytes("t"), Map.of()));
   }
 
   private static CommittedOffset offset(long offset, @Nullable String metadata) {

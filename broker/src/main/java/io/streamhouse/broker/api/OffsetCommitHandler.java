@@ -36,6 +36,8 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
   /// From here on clients know the errors of consumer groups.
   private static final int MEMBER_EPOCH_VERSION = 9;
 
+  private static final long NO_RETENTION = -1;
+
   private final GroupCoordinator groups;
   private final Catalog catalog;
   private final TimeSource time;
@@ -63,6 +65,12 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
     var offsets = new HashMap<PartitionId, CommittedOffset>();
     var accepted = new HashMap<PartitionId, List<OffsetCommitResponsePartition>>();
     boolean known = false;
+    long now = time.wallMillis();
+    // Versions 2 to 4 could ask for a retention of their own; the default asks for none.
+    var expire =
+        body.retentionTimeMs() == NO_RETENTION
+            ? Optional.<Long>empty()
+            : Optional.of(now + body.retentionTimeMs());
     for (var asked : body.topics()) {
       var answers =
           new OffsetCommitResponseTopic().setName(asked.name()).setTopicId(asked.topicId());
@@ -92,7 +100,8 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
                     partition.committedOffset(),
                     epoch < 0 ? Optional.empty() : Optional.of(epoch),
                     metadata,
-                    time.wallMillis()));
+                    now,
+                    expire));
           }
         }
       }

@@ -125,6 +125,7 @@ public record AgentConfig(
       boolean autoCreate, boolean deletable, int partitions, short replicationFactor) {}
 
   /// @param offsetsRetention how long the offsets of a group without members are kept
+  /// @param offsetsRetentionCheck how often that is looked at
   /// @param consumers of groups of the consumer protocol
   public record Groups(
       Duration initialRebalanceDelay,
@@ -133,6 +134,7 @@ public record AgentConfig(
       int maxSize,
       int offsetMetadataMaxBytes,
       Duration offsetsRetention,
+      Duration offsetsRetentionCheck,
       Consumers consumers) {}
 
   /// @param sessionTimeout a member that is silent for so long is out
@@ -340,6 +342,7 @@ public record AgentConfig(
               get(AgentConfigs.GROUP_MAX_SIZE),
               get(AgentConfigs.OFFSET_METADATA_MAX_BYTES),
               Duration.ofMinutes(get(AgentConfigs.OFFSETS_RETENTION_MINUTES)),
+              millis(get(AgentConfigs.OFFSETS_RETENTION_CHECK_INTERVAL_MS)),
               consumers());
       if (groups.minSessionTimeout().compareTo(groups.maxSessionTimeout()) > 0) {
         contradiction(

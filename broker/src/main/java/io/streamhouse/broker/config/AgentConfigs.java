@@ -348,12 +348,20 @@ public final class AgentConfigs {
 
   static final Setting<Integer> OFFSETS_RETENTION_MINUTES =
       Setting.int32(
-              "offsets.retention.minutes",
-              "10080",
-              1,
-              ANY,
-              "How long the offsets of a group without members are kept.")
-          .noEffect("committed offsets are kept until their topic goes.");
+          "offsets.retention.minutes",
+          "10080",
+          1,
+          ANY,
+          "How long the offsets of a group without members, or of topics it no longer reads, are"
+              + " kept.");
+
+  static final Setting<Long> OFFSETS_RETENTION_CHECK_INTERVAL_MS =
+      Setting.int64(
+          "offsets.retention.check.interval.ms",
+          "600000",
+          1,
+          ANY,
+          "How often it is looked whether committed offsets were kept long enough.");
 
   // Storage
 
@@ -708,6 +716,7 @@ public final class AgentConfigs {
           CONSUMER_MIGRATION_POLICY,
           OFFSET_METADATA_MAX_BYTES,
           OFFSETS_RETENTION_MINUTES,
+          OFFSETS_RETENTION_CHECK_INTERVAL_MS,
           DATA_DIR,
           OBJECT_STORE,
           S3_ENDPOINT,

@@ -11,6 +11,7 @@ import io.streamhouse.broker.group.GroupRequest.Leave;
 import io.streamhouse.broker.group.GroupRequest.Leaver;
 import io.streamhouse.broker.group.GroupRequest.Sync;
 import io.streamhouse.broker.group.StoredClassicGroup.StoredMember;
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A group of the classic protocol, in which clients compute the assignment: Kafka's rules, as a
@@ -249,6 +251,19 @@ final class ClassicGroup implements Group {
         ? Optional.empty()
         : Subscriptions.topics(
             members.values().stream().map(one -> one.metadata(protocol)).toList());
+  }
+
+  @Override
+  public Optional<ToLongFunction<CommittedOffset>> offsetsAgeSince() {
+    if (protocolType.isEmpty()) {
+      return Optional.of(CommittedOffset::commitMillis);
+    }
+    return switch (state) {
+      case EMPTY -> Optional.of(_ -> stateSinceMillis);
+      case STABLE ->
+          readTopics().isPresent() ? Optional.of(CommittedOffset::commitMillis) : Optional.empty();
+      case PREPARING_REBALANCE, COMPLETING_REBALANCE -> Optional.empty();
+    };
   }
 
   /// Classic members do not say who they are when they fetch.

@@ -12,6 +12,7 @@ import io.streamhouse.broker.group.GroupRequest.Join;
 import io.streamhouse.broker.group.GroupRequest.Leave;
 import io.streamhouse.broker.group.GroupRequest.Sync;
 import io.streamhouse.broker.group.StoredConsumerGroup.StoredMember;
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.PartitionId;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -28,6 +29,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A group of the consumer protocol (KIP-848), in which the coordinator computes the assignment:
@@ -269,6 +271,11 @@ final class ConsumerGroup implements Group {
     new HashSet<>(members.values().stream().map(Subscription::of).toList())
         .forEach(one -> read.addAll(read(one)));
     return Optional.of(read);
+  }
+
+  @Override
+  public Optional<ToLongFunction<CommittedOffset>> offsetsAgeSince() {
+    return Optional.of(CommittedOffset::commitMillis);
   }
 
   @Override

@@ -1,9 +1,11 @@
 package io.streamhouse.broker.group;
 
+import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A group of either protocol, as its shard sees it: a state machine without threads, clocks or
@@ -44,6 +46,9 @@ interface Group {
 
   /// The topics that members read, whose offsets are not to be deleted; empty if that is not known.
   Optional<Set<String>> readTopics();
+
+  /// Since when an offset has been of no use, in wall milliseconds; empty while all of them are.
+  Optional<ToLongFunction<CommittedOffset>> offsetsAgeSince();
 
   /// Why offsets are not for the asker to see, if so.
   ///

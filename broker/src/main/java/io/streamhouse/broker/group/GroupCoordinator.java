@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -64,6 +65,9 @@ public final class GroupCoordinator implements AutoCloseable {
   private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
   private final TopicPatterns patterns = new TopicPatterns();
+  private final OffsetExpiry expiry;
+  private final Duration expiryCheck;
+  private final AtomicLong expiredOffsets = new AtomicLong();
   private final Slot[] slots = new Slot[Leases.SHARDS];
 
   // Confined to the loop.
@@ -116,6 +120,8 @@ public final class GroupCoordinator implements AutoCloseable {
               : GroupLimits.Consumers.of(config, config.consumers().with(own));
         };
     this.topics = topics;
+    this.expiry = new OffsetExpiry(config.offsetsRetention().toMillis());
+    this.expiryCheck = config.offsetsRetentionCheck();
     for (int i = 0; i < slots.length; i++) {
       slots[i] = new Slot();
     }
@@ -124,6 +130,7 @@ public final class GroupCoordinator implements AutoCloseable {
   /// Begins to take shards; returns at once.
   public void start() {
     loop.execute(this::take);
+    var _ = loop.after(expiryCheck, this::expire);
   }
 
   /// The shard of a group; stable for ever.
@@ -245,6 +252,37 @@ public final class GroupCoordinator implements AutoCloseable {
   /// @param state as clients see it
   public record Listed(String group, String type, String protocolType, String state) {}
 
+  /// How many offsets were let go since the start, because they were kept long enough or their
+  /// topics went.
+  public long expiredOffsets() {
+    return expiredOffsets.get();
+  }
+
+  private void expire() {
+    if (closed) {
+      return;
+    }
+    for (var slot : slots) {
+      // One task each, so that requests get their turn between them.
+      loop.execute(() -> expire(slot));
+    }
+    var _ = loop.after(expiryCheck, this::expire);
+  }
+
+  private void expire(Slot slot) {
+    if (closed || slot.shard == null) {
+      return;
+    }
+    int expired = slot.shard.expire();
+    if (expired > 0) {
+      log.info("committed offsets expired shard={} count={}", slot.shard.lease().key(), expired);
+      expiredOffsets.addAndGet(expired);
+    }
+    if (expired >= GroupShard.MOST_EXPIRED) {
+      var _ = loop.after(RETRY, () -> expire(slot));
+    }
+  }
+
   private <T> void run(CompletableFuture<T> answer, T whenClosed, Runnable task) {
     try {
       loop.execute(task);
@@ -308,6 +346,7 @@ public final class GroupCoordinator implements AutoCloseable {
             ownership,
             limits,
             consumers,
+            expiry,
             topics,
             patterns,
             end -> ended(slot, end));

@@ -1,5 +1,6 @@
 package io.streamhouse.broker.group;
 
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.List;
@@ -25,6 +26,11 @@ public final class GroupMetrics {
           .description("Groups this agent coordinates, as of the scrape before.")
           .register(meters);
     }
+    FunctionCounter.builder(
+            "streamhouse.groups.offsets.expired", coordinator, GroupCoordinator::expiredOffsets)
+        .description(
+            "Committed offsets let go since the start: kept long enough, or of deleted topics.")
+        .register(meters);
   }
 
   private double count() {

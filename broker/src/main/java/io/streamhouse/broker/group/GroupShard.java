@@ -12,13 +12,16 @@ import io.streamhouse.metadata.PartitionId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -37,6 +40,12 @@ final class GroupShard {
 
   private static final Logger log = LoggerFactory.getLogger(GroupShard.class);
 
+  /// Offsets that go in one pass: more would hold up the members that wait for their answers.
+  static final int MOST_EXPIRED = 10_000;
+
+  /// What other agents know of topics comes to this one well within this time.
+  private static final long SURELY_GONE_NANOS = 60_000_000_000L;
+
   private final Lease<Integer> lease;
   private final GroupWriter writer;
   private final SerialLoop loop;
@@ -44,10 +53,14 @@ final class GroupShard {
   private final Ownership ownership;
   private final GroupLimits limits;
   private final Function<String, GroupLimits.Consumers> consumers;
+  private final OffsetExpiry expiry;
   private final Supplier<Topics> topics;
   private final TopicPatterns patterns;
   private final Consumer<End> onEnd;
   private final Map<String, Entry> groups = new HashMap<>();
+
+  /// Topics with committed offsets that are not there, and since when.
+  private final Map<UUID, Long> missingTopics = new HashMap<>();
 
   /// Requests inside state machines that wait for other members. Bounded: a member waits with one.
   private final Map<Long, CompletableFuture<GroupAnswer>> waiting = new HashMap<>();
@@ -116,6 +129,7 @@ final class GroupShard {
       Ownership ownership,
       GroupLimits limits,
       Function<String, GroupLimits.Consumers> consumers,
+      OffsetExpiry expiry,
       Supplier<Topics> topics,
       TopicPatterns patterns,
       Consumer<End> onEnd) {
@@ -126,6 +140,7 @@ final class GroupShard {
     this.ownership = ownership;
     this.limits = limits;
     this.consumers = consumers;
+    this.expiry = expiry;
     this.topics = topics;
     this.patterns = patterns;
     this.onEnd = onEnd;
@@ -359,14 +374,18 @@ final class GroupShard {
     if (!entry.group.isEmpty()) {
       return new Failed(GroupFailure.GROUP_NOT_EMPTY);
     }
+    forget(entry);
+    return new GroupAnswer.Deleted();
+  }
+
+  private void forget(Entry entry) {
     stopTimer(entry);
-    groups.remove(name);
-    var change = change(name);
+    groups.remove(entry.name);
+    var change = change(entry.name);
     change.delete = true;
     change.state = null;
     change.commits.clear();
     change.deletions.clear();
-    return new GroupAnswer.Deleted();
   }
 
   private GroupAnswer deleteOffsets(String name, GroupRequest.DeleteOffsets request) {
@@ -382,13 +401,71 @@ final class GroupShard {
     for (var one : request.partitions().entrySet()) {
       if (read.get().contains(one.getValue())) {
         kept.add(one.getKey());
-      } else if (entry.offsets.remove(one.getKey()) != null) {
-        var change = change(name);
-        change.commits.remove(one.getKey());
-        change.deletions.add(one.getKey());
+      } else {
+        removeOffset(entry, one.getKey());
       }
     }
     return new GroupAnswer.OffsetsDeleted(kept);
+  }
+
+  private void removeOffset(Entry entry, PartitionId partition) {
+    if (entry.offsets.remove(partition) != null) {
+      var change = change(entry.name);
+      change.commits.remove(partition);
+      change.deletions.add(partition);
+    }
+  }
+
+  // Expiry
+
+  /// Lets go of committed offsets that were kept long enough or whose topics are gone, and of
+  /// groups that nobody is in and nothing is left of.
+  ///
+  /// @return how many offsets; if it is [#MOST_EXPIRED] or more there may be others
+  int expire() {
+    if (ended || !ownership.holds()) {
+      return 0;
+    }
+    var now = clock.now();
+    var known = topics.get();
+    var gone = goneTopics(known, now);
+    int expired = 0;
+    for (var entry : List.copyOf(groups.values())) {
+      var over = expiry.expired(entry.group, entry.offsets, known, now.wallMillis());
+      for (var partition : List.copyOf(entry.offsets.keySet())) {
+        if (over.contains(partition) || gone.contains(partition.topicId())) {
+          removeOffset(entry, partition);
+          expired++;
+        }
+      }
+      if (entry.group.isEmpty() && entry.offsets.isEmpty()) {
+        forget(entry);
+      }
+      if (expired >= MOST_EXPIRED) {
+        break;
+      }
+    }
+    flush();
+    return expired;
+  }
+
+  /// Topics that were not there for so long that they are not only new. The store forgot their
+  /// offsets with them.
+  private Set<UUID> goneTopics(Topics known, Now now) {
+    var missing = new HashSet<UUID>();
+    for (var entry : groups.values()) {
+      for (var partition : entry.offsets.keySet()) {
+        if (!known.has(partition.topicId())) {
+          missing.add(partition.topicId());
+        }
+      }
+    }
+    missingTopics.keySet().retainAll(missing);
+    missing.removeIf(id -> {
+      long since = missingTopics.computeIfAbsent(id, _ -> now.nanos());
+      return now.nanos() - since < SURELY_GONE_NANOS;
+    });
+    return missing;
   }
 
   /// Adds how many groups of each type there are.

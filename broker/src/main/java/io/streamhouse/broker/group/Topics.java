@@ -16,6 +16,9 @@ public interface Topics {
   /// The names of all of them, in any order.
   Collection<String> names();
 
+  /// Whether there is a topic with this id.
+  boolean has(UUID id);
+
   /// A topic as it is now, null if there is none of this name.
   @Nullable Shape shape(String topic);
 
@@ -29,6 +32,11 @@ public interface Topics {
       @Override
       public Collection<String> names() {
         return image.topics().stream().map(Topic::name).toList();
+      }
+
+      @Override
+      public boolean has(UUID id) {
+        return image.topic(id) != null;
       }
 
       @Override

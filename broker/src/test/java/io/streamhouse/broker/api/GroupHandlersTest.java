@@ -82,6 +82,7 @@ class GroupHandlersTest {
             9,
             5,
             Duration.ofDays(7),
+            Duration.ofMinutes(10),
             new AgentConfig.Consumers(
                 Duration.ofSeconds(45),
                 new GroupConfigs.Range(45_000, 60_000),

@@ -31,6 +31,18 @@ final class FakeTopics implements Topics {
     return version;
   }
 
+  /// One that is there with this id.
+  FakeTopics with(String name, UUID id, int partitions) {
+    version++;
+    shapes.put(name, new Shape(id, partitions));
+    return this;
+  }
+
+  @Override
+  public boolean has(UUID id) {
+    return shapes.values().stream().anyMatch(shape -> shape.id().equals(id));
+  }
+
   @Override
   public Collection<String> names() {
     return List.copyOf(shapes.keySet());

@@ -60,6 +60,7 @@ class GroupShardTest {
             _ ->
                 new GroupLimits.Consumers(
                     45_000, 5_000, 0, 100, List.of(Assignor.values()), CLASSIC),
+            new OffsetExpiry(1_000),
             () -> new FakeTopics(),
             new TopicPatterns(),
             _ -> {});

@@ -66,6 +66,7 @@ class GroupSimulationTest {
     final List<CompletableFuture<Void>> checks = new ArrayList<>();
     final InMemoryMetadata metadata;
     final PartitionId partition;
+    final FakeTopics topics;
     final UUID wal = new UUID(1, 1);
     boolean healthy = true;
     boolean[] alive = {true};
@@ -102,6 +103,7 @@ class GroupSimulationTest {
               });
       var topic = ((Created) metadata.topics().create("t", 1, Map.of())).topic();
       partition = new PartitionId(topic.id(), 0);
+      topics = new FakeTopics().with("t", topic.id(), 1);
       coordinator = begin();
       for (int i = 0; i < 4; i++) {
         clients.add(new Client("c" + i));
@@ -135,6 +137,9 @@ class GroupSimulationTest {
                   3,
                   100,
                   Duration.ofDays(7),
+                  // Groups that are left with nothing go: never here, so that generations only
+                  // rise.
+                  Duration.ofDays(1),
                   new AgentConfig.Consumers(
                       Duration.ofSeconds(45),
                       new GroupConfigs.Range(45_000, 60_000),
@@ -146,7 +151,7 @@ class GroupSimulationTest {
                       List.of("uniform"),
                       MigrationPolicy.BIDIRECTIONAL)),
               _ -> Map.of(),
-              () -> new FakeTopics());
+              () -> topics);
       next.start();
       return next;
     }

@@ -106,6 +106,7 @@ class MigrationSimulationTest {
               () -> true,
               LIMITS,
               _ -> consumers,
+              new OffsetExpiry(604_800_000),
               this::topics,
               new TopicPatterns(),
               _ -> {});

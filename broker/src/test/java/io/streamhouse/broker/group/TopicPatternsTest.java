@@ -86,6 +86,11 @@ class TopicPatternsTest {
     int asked;
 
     @Override
+    public boolean has(UUID id) {
+      return false;
+    }
+
+    @Override
     public long version() {
       return version;
     }

@@ -43,6 +43,7 @@ final class DatabaseGroups implements GroupStore {
   private static final Param<Integer> EPOCH = param("epoch", SQLDataType.INTEGER);
   private static final Param<String> METADATA = param("metadata", SQLDataType.CLOB);
   private static final Param<Long> MILLIS = param("millis", SQLDataType.BIGINT);
+  private static final Param<Long> EXPIRE = param("expire", SQLDataType.BIGINT);
 
   /// The fence, for a lease that is bound later.
   private static final Condition HOLDS =
@@ -103,7 +104,8 @@ final class DatabaseGroups implements GroupStore {
             CONSUMER_OFFSETS.COMMITTED_OFFSET,
             CONSUMER_OFFSETS.LEADER_EPOCH,
             CONSUMER_OFFSETS.METADATA,
-            CONSUMER_OFFSETS.COMMIT_MILLIS)
+            CONSUMER_OFFSETS.COMMIT_MILLIS,
+            CONSUMER_OFFSETS.EXPIRE_MILLIS)
         .from(GROUPS)
         .join(CONSUMER_OFFSETS)
         .on(CONSUMER_OFFSETS.GROUP_NAME.eq(GROUPS.GROUP_NAME))
@@ -117,7 +119,8 @@ final class DatabaseGroups implements GroupStore {
                         row.value4(),
                         Optional.ofNullable(row.value5()),
                         row.value6() == null ? null : transactions.dialect().loaded(row.value6()),
-                        row.value7())));
+                        row.value7(),
+                        Optional.ofNullable(row.value8()))));
     return byGroup;
   }
 
@@ -247,7 +250,8 @@ final class DatabaseGroups implements GroupStore {
                       CONSUMER_OFFSETS.COMMITTED_OFFSET,
                       CONSUMER_OFFSETS.LEADER_EPOCH,
                       CONSUMER_OFFSETS.METADATA,
-                      CONSUMER_OFFSETS.COMMIT_MILLIS)
+                      CONSUMER_OFFSETS.COMMIT_MILLIS,
+                      CONSUMER_OFFSETS.EXPIRE_MILLIS)
                   .select(
                       select(
                               GROUP,
@@ -256,7 +260,8 @@ final class DatabaseGroups implements GroupStore {
                               OFFSET,
                               EPOCH,
                               METADATA,
-                              MILLIS)
+                              MILLIS,
+                              EXPIRE)
                           .from(PARTITIONS)
                           .where(PARTITIONS.TOPIC_ID.eq(TOPIC))
                           .and(PARTITIONS.PARTITION.eq(PARTITION))
@@ -271,7 +276,8 @@ final class DatabaseGroups implements GroupStore {
                       excluded(CONSUMER_OFFSETS.COMMITTED_OFFSET))
                   .set(CONSUMER_OFFSETS.LEADER_EPOCH, excluded(CONSUMER_OFFSETS.LEADER_EPOCH))
                   .set(CONSUMER_OFFSETS.METADATA, excluded(CONSUMER_OFFSETS.METADATA))
-                  .set(CONSUMER_OFFSETS.COMMIT_MILLIS, excluded(CONSUMER_OFFSETS.COMMIT_MILLIS)),
+                  .set(CONSUMER_OFFSETS.COMMIT_MILLIS, excluded(CONSUMER_OFFSETS.COMMIT_MILLIS))
+                  .set(CONSUMER_OFFSETS.EXPIRE_MILLIS, excluded(CONSUMER_OFFSETS.EXPIRE_MILLIS)),
               bound);
       for (int i = 0; i < set.length; i++) {
         if (set[i] == 0) {
@@ -326,6 +332,7 @@ final class DatabaseGroups implements GroupStore {
       var text = offset.metadata();
       values.put("metadata", text == null ? null : transactions.dialect().stored(text));
       values.put("millis", offset.commitMillis());
+      values.put("expire", offset.expireMillis().orElse(null));
       return values;
     }
 

@@ -108,6 +108,7 @@ class SqliteMetadataTest extends MetadataStoreContract {
     try (var connection = DriverManager.getConnection("jdbc:sqlite:" + file());
         var statement = connection.createStatement()) {
       statement.execute("drop table group_configs");
+      statement.execute("alter table consumer_offsets drop column expire_millis");
       statement.execute("delete from flyway_schema_history where version > 1");
     }
     store = open();
