@@ -11,8 +11,9 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The load's short form. `-Dgroups=1000 -Dseconds=60` is the long one, `-Dplace=` with a [Place]
-/// is for other stores, `-Dseed=N` repeats the choices of a run (not its timing).
+/// The load's short form. `-Dload.groups=1000 -Dload.seconds=60` is the long one (`groups` alone is
+/// a setting of Surefire), `-Dplace=` with a [Place] is for other stores, `-Dseed=N` repeats the
+/// choices of a run (not its timing).
 class GroupLoadTest {
 
   @TempDir Path directory;
@@ -28,14 +29,14 @@ class GroupLoadTest {
   }
 
   private void loadAndJudge(GroupLoad.Protocol protocol) {
-    boolean shortForm = Integer.getInteger("groups") == null;
+    boolean shortForm = Integer.getInteger("load.groups") == null;
     var plan =
         new GroupLoad.Plan(
-            Integer.getInteger("groups", 100),
-            Integer.getInteger("members", 5),
-            Integer.getInteger("seconds", 6),
+            Integer.getInteger("load.groups", 100),
+            Integer.getInteger("load.members", 5),
+            Integer.getInteger("load.seconds", 6),
             protocol,
-            Integer.getInteger("rounds", shortForm ? 1 : 2),
+            Integer.getInteger("load.restarts", shortForm ? 1 : 2),
             Long.getLong("seed", System.nanoTime()),
             shortForm ? 500 : 3_000,
             shortForm ? 500 : 5_000,
