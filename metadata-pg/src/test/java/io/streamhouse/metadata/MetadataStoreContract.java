@@ -301,6 +301,17 @@ public abstract class MetadataStoreContract {
   }
 
   @Test
+  void anyTextNamesAGroupThatHasConfigs() {
+    for (var name : List.of("", "nul\0nul", "sub\u001a", "\u001a0", "\uD83D\uDE80")) {
+      store.topics().alterGroupConfigs(name, Map.of("x", "1\0", "y", "2\u001a"), List.of());
+      assertThat(store.topics().image().groupConfigs())
+          .isEqualTo(Map.of(name, Map.of("x", "1\0", "y", "2\u001a")));
+      store.topics().alterGroupConfigs(name, Map.of(), List.of("x", "y"));
+      assertThat(store.topics().image().groupConfigs()).isEmpty();
+    }
+  }
+
+  @Test
   void theImageNamesOwnersAndLiveAgents() {
     var topic = topic("orders", 3);
     var one = agent(1);

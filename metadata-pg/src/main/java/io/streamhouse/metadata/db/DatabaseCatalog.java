@@ -373,13 +373,14 @@ final class DatabaseCatalog implements TopicCatalog {
 
   private static Map<String, Map<String, String>> groupConfigs(DSLContext tx) {
     var configs = new LinkedHashMap<String, Map<String, String>>();
+    var dialect = Dialect.of(tx);
     tx.select(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME, GROUP_CONFIGS.SETTING)
         .from(GROUP_CONFIGS)
         .orderBy(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME)
         .forEach(row ->
             configs
-                .computeIfAbsent(row.value1(), _ -> new TreeMap<>())
-                .put(row.value2(), row.value3()));
+                .computeIfAbsent(dialect.loaded(row.value1()), _ -> new TreeMap<>())
+                .put(row.value2(), dialect.loaded(row.value3())));
     return configs;
   }
 
@@ -388,8 +389,10 @@ final class DatabaseCatalog implements TopicCatalog {
     transactions.run(
         "alterGroupConfigs",
         tx -> {
+          var dialect = Dialect.of(tx);
+          var name = dialect.stored(group);
           tx.deleteFrom(GROUP_CONFIGS)
-              .where(GROUP_CONFIGS.GROUP_NAME.eq(group).and(GROUP_CONFIGS.NAME.in(remove)))
+              .where(GROUP_CONFIGS.GROUP_NAME.eq(name).and(GROUP_CONFIGS.NAME.in(remove)))
               .execute();
           set.forEach((key, value) ->
               tx.insertInto(
@@ -397,7 +400,7 @@ final class DatabaseCatalog implements TopicCatalog {
                       GROUP_CONFIGS.GROUP_NAME,
                       GROUP_CONFIGS.NAME,
                       GROUP_CONFIGS.SETTING)
-                  .values(group, key, value)
+                  .values(name, key, dialect.stored(value))
                   .onConflict(GROUP_CONFIGS.GROUP_NAME, GROUP_CONFIGS.NAME)
                   .doUpdate()
                   .set(GROUP_CONFIGS.SETTING, excluded(GROUP_CONFIGS.SETTING))
