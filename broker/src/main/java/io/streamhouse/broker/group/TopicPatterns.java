@@ -3,6 +3,7 @@ package io.streamhouse.broker.group;
 import com.google.re2j.Pattern;
 import com.google.re2j.PatternSyntaxException;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,15 +41,18 @@ public final class TopicPatterns {
   private int topicsKept;
   private List<String> names = List.of();
 
+  /// The generation of the names since which each of them is there.
+  private Map<String, Integer> since = Map.of();
+
   /// How often the names have changed.
   private int generation;
 
   private long version;
   private boolean looked;
 
-  /// @param names those that `topics` is the outcome of, sorted, and their generation
-  private record Found(
-      Pattern pattern, List<String> names, int generation, SortedSet<String> topics) {}
+  /// @param generation of the names that `topics` is the outcome of. Not the names themselves:
+  ///   those of many generations, for patterns that nobody asks for any more, could take any memory
+  private record Found(Pattern pattern, int generation, SortedSet<String> topics) {}
 
   /// What is wrong with a pattern, for people; null if nothing is.
   public static @Nullable String invalid(String pattern) {
@@ -96,11 +100,11 @@ public final class TopicPatterns {
     }
     Found next;
     if (known != null) {
-      next = new Found(known.pattern, names, generation, updated(known));
+      next = new Found(known.pattern, generation, updated(known));
       topicsKept -= known.topics.size();
     } else if (invalid(pattern) == null) {
       var compiled = Pattern.compile(pattern);
-      next = new Found(compiled, names, generation, all(compiled));
+      next = new Found(compiled, generation, all(compiled));
     } else {
       return Collections.emptySortedSet();
     }
@@ -118,8 +122,11 @@ public final class TopicPatterns {
     version = topics.version();
     var now = topics.names().stream().sorted().toList();
     if (!now.equals(names)) {
-      names = now;
       generation++;
+      var next = HashMap.<String, Integer>newHashMap(now.size());
+      now.forEach(name -> next.put(name, since.getOrDefault(name, generation)));
+      names = now;
+      since = next;
     }
   }
 
@@ -135,12 +142,8 @@ public final class TopicPatterns {
 
   private SortedSet<String> updated(Found known) {
     var topics = new TreeSet<String>();
-    int old = 0;
     for (String name : names) {
-      while (old < known.names.size() && known.names.get(old).compareTo(name) < 0) {
-        old++;
-      }
-      boolean seen = old < known.names.size() && known.names.get(old).equals(name);
+      boolean seen = since.getOrDefault(name, generation) <= known.generation;
       if (seen ? known.topics.contains(name) : known.pattern.matches(name)) {
         topics.add(name);
       }

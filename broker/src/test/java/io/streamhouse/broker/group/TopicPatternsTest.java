@@ -2,6 +2,7 @@ package io.streamhouse.broker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -58,6 +59,36 @@ class TopicPatternsTest {
       assertThat(patterns.matching("topic-(.*|" + i + ")", many)).hasSize(3_000);
     }
     assertThat(patterns.matching("topic-(.*|0)", many)).hasSize(3_000);
+  }
+
+  @Test
+  void namesThatAreGoneAreNotKeptForPatternsThatNobodyAsksForAnyMore() {
+    var changing = new CountingTopics();
+    var gone = new ArrayList<WeakReference<String>>();
+    for (int i = 0; i < 10; i++) {
+      var name = String.valueOf(new char[] {'g', 'o', 'n', 'e', '-', (char) ('0' + i)});
+      gone.add(new WeakReference<>(name));
+      changing.names.clear();
+      changing.names.add(name);
+      changing.version++;
+      assertThat(patterns.matching("other-" + i, changing)).isEmpty();
+    }
+    changing.names.clear();
+    changing.version++;
+    assertThat(patterns.matching("other", changing)).isEmpty();
+    for (int i = 0; i < 20 && gone.stream().anyMatch(one -> one.get() != null); i++) {
+      System.gc();
+    }
+    assertThat(gone).allMatch(one -> one.get() == null);
+  }
+
+  @Test
+  void aNameThatWentAndCameBackIsFoundAgain() {
+    assertThat(patterns.matching("orders.*", topics)).containsExactly("orders", "orders.eu");
+    topics.delete("orders");
+    assertThat(patterns.matching("clicks", topics)).isEmpty();
+    topics.with("orders", 1);
+    assertThat(patterns.matching("orders.*", topics)).containsExactly("orders", "orders.eu");
   }
 
   @Test
