@@ -9,6 +9,7 @@ import io.streamhouse.broker.group.GroupRequest.Heartbeat;
 import io.streamhouse.broker.group.GroupRequest.Join;
 import io.streamhouse.broker.group.GroupRequest.Leave;
 import io.streamhouse.broker.group.GroupRequest.Leaver;
+import io.streamhouse.broker.group.GroupRequest.Protocol;
 import io.streamhouse.broker.group.GroupRequest.Sync;
 import io.streamhouse.broker.group.StoredClassicGroup.StoredMember;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
@@ -405,8 +406,15 @@ final class ClassicGroup implements Group {
       return true;
     }
     return protocolType.equals(join.protocolType())
-        && join.protocols().stream()
-            .anyMatch(one -> members.values().stream().allMatch(m -> m.speaks(one.name())));
+        && !spokenByAll(Protocol.names(join.protocols())).isEmpty();
+  }
+
+  /// Those of the names that every member speaks. The set is taken over.
+  private Set<String> spokenByAll(Set<String> names) {
+    for (var member : members.values()) {
+      names.retainAll(Protocol.names(member.protocols));
+    }
+    return names;
   }
 
   private void joinNew(long request, Join join, Now now) {
@@ -668,10 +676,11 @@ final class ClassicGroup implements Group {
   /// Each member votes for the protocol it prefers among those all speak; ties go to what the first
   /// members voted for.
   private String select() {
+    var spoken = spokenByAll(Protocol.names(members.values().iterator().next().protocols));
     var votes = new LinkedHashMap<String, Integer>();
     for (var member : members.values()) {
       for (var one : member.protocols) {
-        if (members.values().stream().allMatch(other -> other.speaks(one.name()))) {
+        if (spoken.contains(one.name())) {
           votes.merge(one.name(), 1, Integer::sum);
           break;
         }

@@ -956,11 +956,16 @@ final class ConsumerGroup implements Group {
 
   /// Whether there is a protocol that the member and all others of the classic protocol speak.
   private boolean speaks(Join join) {
-    return join.protocolType().equals(Subscriptions.PROTOCOL_TYPE)
-        && join.protocols().stream()
-            .anyMatch(one ->
-                members.values().stream()
-                    .allMatch(other -> other.classic == null || other.classic.speaks(one.name())));
+    if (!join.protocolType().equals(Subscriptions.PROTOCOL_TYPE)) {
+      return false;
+    }
+    var common = GroupRequest.Protocol.names(join.protocols());
+    for (var other : members.values()) {
+      if (other.classic != null) {
+        common.retainAll(GroupRequest.Protocol.names(other.classic.protocols()));
+      }
+    }
+    return !common.isEmpty();
   }
 
   private Optional<GroupFailure> check(String memberId, @Nullable String instanceId) {

@@ -82,10 +82,6 @@ final class ConsumerMember {
     Protocol protocol() {
       return protocols.getFirst();
     }
-
-    boolean speaks(String name) {
-      return protocols.stream().anyMatch(one -> one.name().equals(name));
-    }
   }
 
   ConsumerMember(String id) {

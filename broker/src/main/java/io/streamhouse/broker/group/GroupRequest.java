@@ -2,6 +2,7 @@ package io.streamhouse.broker.group;
 
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.PartitionId;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,7 +41,16 @@ public sealed interface GroupRequest {
   }
 
   /// @param metadata the member's subscription, for the leader to read
-  record Protocol(String name, Bytes metadata) {}
+  record Protocol(String name, Bytes metadata) {
+
+    /// Their names; whoever looks for those that many speak must not go through lists, which a
+    /// request may make as long as it likes.
+    static Set<String> names(List<Protocol> protocols) {
+      var names = HashSet.<String>newHashSet(protocols.size());
+      protocols.forEach(one -> names.add(one.name));
+      return names;
+    }
+  }
 
   /// @param protocolType as the member believes, null if it does not say
   /// @param assignments by member id; only the leader's count

@@ -80,10 +80,6 @@ final class Member {
     return parkedSync != NONE;
   }
 
-  boolean speaks(String protocol) {
-    return protocols.stream().anyMatch(one -> one.name().equals(protocol));
-  }
-
   Bytes metadata(@Nullable String protocol) {
     for (var one : protocols) {
       if (one.name().equals(protocol)) {

@@ -18,8 +18,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /// The rules of the classic protocol, one by one.
 class ClassicGroupTest {
@@ -111,6 +113,21 @@ class ClassicGroupTest {
     ask(sync("a", 1, Map.of("a", bytes("A"), "b", bytes("B"))));
     ask(sync("b", 1, Map.of()));
     assertThat(group.state()).isEqualTo(GroupState.STABLE);
+  }
+
+  private static String[] numbered(String prefix) {
+    return IntStream.range(0, 100_000).mapToObj(i -> prefix + i).toArray(String[]::new);
+  }
+
+  @Test
+  @Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void manyProtocolsCostNoMoreThanToReadThem() {
+    ask(join("", null, "a", numbered("a")));
+    long b = ask(join("", null, "b", numbered("b")));
+    assertThat(failure(b)).isEqualTo(GroupFailure.INCONSISTENT_PROTOCOL);
+    ask(join("", null, "c", numbered("a")));
+    pass(6_000);
+    assertThat(group.state()).isEqualTo(GroupState.COMPLETING_REBALANCE);
   }
 
   @Test
