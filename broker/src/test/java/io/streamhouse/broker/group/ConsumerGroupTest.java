@@ -636,5 +636,8 @@ class ConsumerGroupTest {
         .isEqualTo(new GroupAnswer.Committed());
     assertThat(failure(ask(new GroupRequest.Commit("new-", null, 4, false, offsets))))
         .isEqualTo(GroupFailure.ILLEGAL_GENERATION);
+    // What it does not have since then is no error of one partition, as in the consumer protocol.
+    assertThat(failure(ask(new GroupRequest.Commit("new-", null, 2, false, offsets))))
+        .isEqualTo(GroupFailure.ILLEGAL_GENERATION);
   }
 }
