@@ -17,7 +17,6 @@ import java.util.concurrent.locks.ReentrantLock;
 /// the client sends again; both are counted from [#cutAt] on.
 public final class TcpProxy implements AutoCloseable {
 
-  private final InetSocketAddress target;
   private final ServerSocket acceptor;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private final ReentrantLock lock = new ReentrantLock();
@@ -28,16 +27,30 @@ public final class TcpProxy implements AutoCloseable {
   private boolean silent;
   private int momentsLeft = Integer.MAX_VALUE;
   private boolean fired;
+  private int momentsOfEach = Integer.MAX_VALUE;
+  private int opened;
+
+  private volatile int target;
 
   /// @param port of the server, on the loopback address
   public TcpProxy(int port) throws IOException {
-    this.target = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    this();
+    target = port;
+  }
+
+  /// Of a server that is yet to start: see [#target].
+  public TcpProxy() throws IOException {
     this.acceptor = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     Thread.ofPlatform().daemon().name("proxy").start(this::accept);
   }
 
   public int port() {
     return acceptor.getLocalPort();
+  }
+
+  /// Where the server is from now on.
+  public void target(int port) {
+    target = port;
   }
 
   /// Breaks every connection; new ones are made.
@@ -83,6 +96,18 @@ public final class TcpProxy implements AutoCloseable {
     }
   }
 
+  /// Breaks each connection after so many moments of its own, counted as by [#cutAt]: one more for
+  /// every second one, so that requests are lost as well as answers. At the greatest int, none.
+  public void cutEachAfter(int moments) {
+    lock.lock();
+    try {
+      momentsOfEach = moments;
+      links.forEach(Link::count);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Breaks nothing more.
   ///
   /// @return whether the moment came
@@ -120,7 +145,7 @@ public final class TcpProxy implements AutoCloseable {
   private void connect(Socket client) {
     try {
       var server = new Socket();
-      server.connect(target, 5_000);
+      server.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), target), 5_000);
       server.setTcpNoDelay(true);
       client.setTcpNoDelay(true);
       var link = new Link(client, server);
@@ -153,9 +178,26 @@ public final class TcpProxy implements AutoCloseable {
     /// The last bytes were the client's. Guarded by lock.
     private boolean asking;
 
+    private final boolean second;
+
+    /// Guarded by lock.
+    private int ownMomentsLeft;
+
     Link(Socket client, Socket server) {
       this.client = client;
       this.server = server;
+      lock.lock();
+      try {
+        second = opened++ % 2 == 1;
+        count();
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private void count() {
+      ownMomentsLeft =
+          second && momentsOfEach < Integer.MAX_VALUE ? momentsOfEach + 1 : momentsOfEach;
     }
 
     void close() {
@@ -194,6 +236,9 @@ public final class TcpProxy implements AutoCloseable {
         }
         if (asking != request) {
           asking = request;
+          if (ownMomentsLeft < Integer.MAX_VALUE && ownMomentsLeft-- == 0) {
+            return false;
+          }
           if (momentsLeft == Integer.MAX_VALUE) {
             return true;
           }

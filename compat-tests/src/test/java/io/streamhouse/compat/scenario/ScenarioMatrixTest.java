@@ -1,0 +1,202 @@
+package io.streamhouse.compat.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.compat.Kits;
+import io.streamhouse.compat.ServerUnderTest;
+import io.streamhouse.compat.Servers;
+import io.streamhouse.metadata.testing.TcpProxy;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Every client plays every [Scenario] against StreamHouse, and against Apache Kafka, and sees the
+/// same.
+///
+/// | property              | means                                                        |
+/// |-----------------------|--------------------------------------------------------------|
+/// | `-Dscenarios=NAME,…`  | these only, or `all`; else those that take few seconds        |
+/// | `-Dclients=NAME,…`    | these [Client]s only, or `all`                                |
+/// | `-Doracle=true`       | also against Apache Kafka, and compares; `all` means it too   |
+class ScenarioMatrixTest {
+
+  private static final int AT_ONCE = 4;
+
+  private static final Map<String, String> CONFIG =
+      Map.ofEntries(
+          Map.entry("node.id", "1"),
+          Map.entry("offsets.topic.num.partitions", "4"),
+          Map.entry("group.initial.rebalance.delay.ms", "0"),
+          Map.entry("group.consumer.min.session.timeout.ms", "6000"),
+          Map.entry("group.consumer.session.timeout.ms", "6000"),
+          Map.entry("group.consumer.min.heartbeat.interval.ms", "500"),
+          Map.entry("group.consumer.heartbeat.interval.ms", "500"));
+
+  /// What runs in every build: a client of each language, and what finds most.
+  private static final Set<Client> BRIEF_CLIENTS =
+      Set.of(
+          Client.JAVA_4_3,
+          Client.JAVA_4_3_CONSUMER,
+          Client.LIBRDKAFKA,
+          Client.FRANZ_GO,
+          Client.KAFKAJS);
+
+  private static final Set<String> BRIEF_SCENARIOS =
+      Set.of("codecs", "headers", "large", "rebalance", "commit", "times", "idempotent");
+
+  private final Kits kits = Kits.find();
+
+  @TempDir Path directory;
+
+  private record Key(Client client, String scenario) {}
+
+  @Test
+  void everyClientSeesWhatItIsToSee() throws IOException {
+    var scenarios =
+        Scenario.all().stream()
+            .filter(one -> chosen("scenarios", one.name(), BRIEF_SCENARIOS))
+            .toList();
+    var commands = new EnumMap<Client, List<String>>(Client.class);
+    for (var client : Client.values()) {
+      if (chosen(
+          "clients",
+          client.name(),
+          BRIEF_CLIENTS.stream().map(Client::name).collect(Collectors.toSet()))) {
+        client
+            .command(kits)
+            .ifPresentOrElse(
+                command -> commands.put(client, command),
+                () -> System.err.println(client.title() + " could not be built here: skipped"));
+      }
+    }
+    assertThat(scenarios).isNotEmpty();
+    assertThat(commands).isNotEmpty();
+
+    var problems = new ArrayList<String>();
+    var ours = playAll(Servers.chosen(), scenarios, commands, problems);
+    if (Boolean.getBoolean("oracle") || System.getProperty("scenarios", "").equals("all")) {
+      var theirs = playAll(Servers.KAFKA, scenarios, commands, problems);
+      compare(ours, theirs, problems);
+    }
+    Files.createDirectories(kits.work());
+    Files.writeString(kits.work().resolve("scenarios.txt"), String.join("\n\n", problems));
+    assertThat(String.join("\n\n", problems)).isEmpty();
+  }
+
+  private static boolean chosen(String property, String name, Set<String> brief) {
+    String value = System.getProperty(property, "");
+    return value.isEmpty()
+        ? brief.contains(name)
+        : value.equals("all") || Arrays.asList(value.split(",")).contains(name);
+  }
+
+  private Map<Key, Outcome> playAll(
+      Servers servers,
+      List<Scenario> scenarios,
+      Map<Client, List<String>> commands,
+      List<String> problems)
+      throws IOException {
+    var outcomes = new LinkedHashMap<Key, Outcome>();
+    var byServer = scenarios.stream().collect(Collectors.groupingBy(Scenario::server));
+    for (var one : byServer.entrySet()) {
+      outcomes.putAll(playOn(servers, one.getKey(), one.getValue(), commands));
+    }
+    outcomes.forEach((key, outcome) -> {
+      if (outcome instanceof Outcome.Failed(var why)) {
+        problems.add(servers + ", " + key.client() + ", " + key.scenario() + "\n  " + why);
+      }
+    });
+    return outcomes;
+  }
+
+  private Map<Key, Outcome> playOn(
+      Servers servers, String kind, List<Scenario> scenarios, Map<Client, List<String>> commands)
+      throws IOException {
+    var config = new HashMap<>(CONFIG);
+    boolean proxied = kind.equals("proxied");
+    // A server that is restarted is for one client at a time.
+    int atOnce = kind.equals("restarted") ? 1 : AT_ONCE;
+    if (kind.contains("=")) {
+      config.put(kind.substring(0, kind.indexOf('=')), kind.substring(kind.indexOf('=') + 1));
+    }
+    String name = servers + "-" + (kind.isEmpty() ? "shared" : kind.replaceAll("[^a-z]+", "-"));
+    try (var proxy = proxied ? new TcpProxy() : null) {
+      if (proxy != null) {
+        config.put("advertised.listeners", "PLAINTEXT://127.0.0.1:" + proxy.port());
+      }
+      try (var server = servers.create(kits, directory.resolve(name), config);
+          var threads = Executors.newFixedThreadPool(atOnce)) {
+        server.start();
+        if (proxy != null) {
+          proxy.target(server.port());
+        }
+        var playing = new LinkedHashMap<Key, CompletableFuture<Outcome>>();
+        for (var scenario : scenarios) {
+          commands.forEach((client, command) ->
+              playing.put(
+                  new Key(client, scenario.name()),
+                  CompletableFuture.supplyAsync(
+                      () -> play(client, command, scenario, server, proxy), threads)));
+        }
+        var outcomes = new LinkedHashMap<Key, Outcome>();
+        playing.forEach((key, outcome) -> outcomes.put(key, outcome.join()));
+        return outcomes;
+      }
+    }
+  }
+
+  private Outcome play(
+      Client client,
+      List<String> command,
+      Scenario scenario,
+      ServerUnderTest server,
+      @Nullable TcpProxy proxy) {
+    var log =
+        kits.work()
+            .resolve("scenario-" + server.name() + "-" + client + "-" + scenario.name() + ".log");
+    try {
+      Files.createDirectories(kits.work());
+      Files.deleteIfExists(log);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    long started = System.nanoTime();
+    try (var stage = new Stage(client, command, scenario, server, proxy, log)) {
+      return stage.play();
+    } finally {
+      System.err.printf(
+          "%s %s %s %.1f s%n",
+          server.name(), client, scenario.name(), (System.nanoTime() - started) / 1e9);
+    }
+  }
+
+  /// What clients saw of the two is the same, step by step.
+  private static void compare(
+      Map<Key, Outcome> ours, Map<Key, Outcome> theirs, List<String> problems) {
+    ours.forEach((key, mine) -> {
+      if (mine instanceof Outcome.Played(var _, var _, var answers)
+          && theirs.get(key) instanceof Outcome.Played(var _, var _, var theirAnswers)
+          && !answers.equals(theirAnswers)) {
+        var differing = new ArrayList<>(answers);
+        differing.removeAll(theirAnswers);
+        problems.add(
+            key.client() + ", " + key.scenario() + ": Apache Kafka answers else than " + differing);
+      }
+    });
+  }
+}
