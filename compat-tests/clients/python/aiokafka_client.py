@@ -17,7 +17,8 @@ LIMIT = 60
 class Client:
     CAN = (
         "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,static,assign,seek,pause,"
-        "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp"
+        "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
+        "repeated-headers"
     )
 
     def __init__(self):

@@ -23,7 +23,8 @@ LIMIT = 20
 class Client:
     CAN = (
         "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,group-consumer,static,cooperative,"
-        "assign,seek,pause,commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp"
+        "assign,seek,pause,commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
+        "repeated-headers"
     )
 
     def __init__(self):

@@ -43,7 +43,8 @@ public final class ScenarioDriver {
 
   private static final String CAN =
       "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,static,cooperative,assign,seek,pause,"
-          + "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp";
+          + "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
+          + "repeated-headers";
 
   private static final Duration LIMIT = Duration.ofSeconds(30);
   private static final int LONG_VALUE = 256;

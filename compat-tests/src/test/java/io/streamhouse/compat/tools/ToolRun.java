@@ -10,14 +10,14 @@ import java.util.regex.Pattern;
 ///   of [ToolScript#FILES]
 /// @param input what it reads as standard input
 /// @param brief whether the short form has it, too
-record ToolRun(
+public record ToolRun(
     String name, String main, List<String> arguments, String input, Check check, boolean brief) {
 
-  ToolRun {
+  public ToolRun {
     arguments = List.copyOf(arguments);
   }
 
-  sealed interface Check {
+  public sealed interface Check {
 
     /// Both print the same lines.
     record Same() implements Check {}

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /// The runs, in order: later ones find what earlier ones did.
-final class ToolScript {
+public final class ToolScript {
 
   private static final String TOPICS = "org.apache.kafka.tools.TopicCommand";
   private static final String CONFIGS = "kafka.admin.ConfigCommand";
@@ -101,7 +101,7 @@ final class ToolScript {
     return ToolRun.of(name, main, all);
   }
 
-  static final List<ToolRun> RUNS =
+  public static final List<ToolRun> RUNS =
       List.of(
           topics(
                   "create a topic",

@@ -15,7 +15,7 @@ import org.apache.kafka.common.requests.RequestUtils;
 import org.apache.kafka.common.requests.ResponseHeader;
 
 /// One plain socket that speaks frames, and nothing a client library would refuse to send.
-final class RawConnection implements AutoCloseable {
+public final class RawConnection implements AutoCloseable {
 
   private static final int READ_TIMEOUT_MILLIS = 20_000;
 
@@ -23,7 +23,7 @@ final class RawConnection implements AutoCloseable {
   private final DataInputStream in;
   private int correlation = 100;
 
-  RawConnection(int port) throws IOException {
+  public RawConnection(int port) throws IOException {
     socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(READ_TIMEOUT_MILLIS);
     in = new DataInputStream(socket.getInputStream());
@@ -31,7 +31,8 @@ final class RawConnection implements AutoCloseable {
 
   /// Sends a request and returns its response's body, or nothing when the server closed the
   /// connection instead.
-  Optional<ByteBuffer> exchange(ApiKeys api, short version, ApiMessage body) throws IOException {
+  public Optional<ByteBuffer> exchange(ApiKeys api, short version, ApiMessage body)
+      throws IOException {
     send(api, version, body);
     return receive()
         .map(frame -> {
