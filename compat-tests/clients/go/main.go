@@ -24,7 +24,7 @@ const (
 	clientPackage = "github.com/twmb/franz-go"
 	abilities     = "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,group-consumer,static," +
 		"cooperative,assign,seek,pause,commit,metadata,offsets,offset-for-time,reset-none,admin," +
-		"timestamp,no-auto-create,repeated-headers"
+		"timestamp,no-auto-create,repeated-headers,partitioner"
 
 	// requestLimit bounds every command that asks the cluster something. It outlives a restart of
 	// the server.

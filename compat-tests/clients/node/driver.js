@@ -24,7 +24,7 @@ const RETRY = { initialRetryTime: 300, maxRetryTime: 2_000, retries: 20 }
 const codecs = registerCodecs()
 const can = [
   'acks0', ...Object.keys(codecs).filter(name => name !== 'none'), 'headers', 'idempotent', 'group', 'seek', 'pause',
-  'commit', 'metadata', 'offsets', 'offset-for-time', 'admin', 'timestamp', 'no-auto-create',
+  'commit', 'metadata', 'offsets', 'offset-for-time', 'admin', 'timestamp', 'no-auto-create', 'partitioner',
 ]
 
 /** An error with one of the language's own names. */

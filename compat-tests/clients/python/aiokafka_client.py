@@ -18,7 +18,7 @@ class Client:
     CAN = (
         "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,static,assign,seek,pause,"
         "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
-        "repeated-headers"
+        "repeated-headers,partitioner"
     )
 
     def __init__(self):

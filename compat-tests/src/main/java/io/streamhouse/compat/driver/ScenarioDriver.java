@@ -44,7 +44,7 @@ public final class ScenarioDriver {
   private static final String CAN =
       "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,static,cooperative,assign,seek,pause,"
           + "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
-          + "repeated-headers";
+          + "repeated-headers,partitioner";
 
   private static final Duration LIMIT = Duration.ofSeconds(30);
   private static final int LONG_VALUE = 256;

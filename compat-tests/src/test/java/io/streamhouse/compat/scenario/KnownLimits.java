@@ -15,7 +15,28 @@ final class KnownLimits {
           new Limit(
               Client.KAFKA_PYTHON,
               "cooperative",
-              "two members with its cooperative assignor join again without end"));
+              "two members with its cooperative assignor join again without end"),
+          new Limit(
+              Client.FRANZ_GO,
+              "recreate",
+              "its producer keeps the id of the topic that was deleted, and asks no more"),
+          new Limit(
+              Client.FRANZ_GO_CONSUMER,
+              "recreate",
+              "its producer keeps the id of the topic that was deleted, and asks no more"),
+          new Limit(
+              Client.FRANZ_GO_CONSUMER,
+              "static",
+              "it leaves without naming its instance, so the server must refuse it"),
+          new Limit(
+              Client.KAFKAJS,
+              "many-partitions",
+              "it hands over each partition's records by themselves, two thousand take longer than"
+                  + " a minute"),
+          new Limit(
+              Client.RSKAFKA,
+              "many-partitions",
+              "it produces to each partition by itself, two thousand take longer than a minute"));
 
   private KnownLimits() {}
 

@@ -117,15 +117,7 @@ final class Stage implements AutoCloseable {
   private void take(Step step) {
     switch (step) {
       case Step.Drive drive -> drive(drive);
-      case Step.CreateTopic(var _, var topic, int partitions, var config) ->
-          administer(admin ->
-              admin
-                  .createTopics(
-                      List.of(
-                          new NewTopic(named(topic), Optional.of(partitions), Optional.empty())
-                              .configs(config)))
-                  .all()
-                  .get());
+      case Step.CreateTopic create -> createTopic(create);
       case Step.DeleteTopic(var _, var topic) ->
           administer(admin -> admin.deleteTopics(List.of(named(topic))).all().get());
       case Step.DeleteRecords(var _, var topic, int partition, long before) ->
@@ -147,6 +139,27 @@ final class Stage implements AutoCloseable {
       case Step.Restart(var _, boolean crash) -> restart(crash);
       case Step.Idle(var _, int millis) -> pause(millis);
     }
+  }
+
+  /// Creates the topic, and waits until clients hear of it.
+  private void createTopic(Step.CreateTopic create) {
+    String topic = named(create.topic());
+    administer(admin -> {
+      admin
+          .createTopics(
+              List.of(
+                  new NewTopic(topic, Optional.of(create.partitions()), Optional.empty())
+                      .configs(create.config())))
+          .all()
+          .get();
+      long end = System.nanoTime() + LIMIT.toNanos();
+      while (!admin.listTopics().names().get().contains(topic)) {
+        if (System.nanoTime() > end) {
+          throw new Unexpected(topic + " is created but not listed");
+        }
+        pause(50);
+      }
+    });
   }
 
   private void drive(Step.Drive drive) {
