@@ -77,7 +77,7 @@ public final class ScenarioDriver {
   private record Command(String name, String target, List<String> pairs) {
 
     static Command parse(String line) {
-      var words = new ArrayList<>(List.of(line.split(" ")));
+      var words = new ArrayList<>(List.of(line.split(" ", -1)));
       String name = words.removeFirst();
       boolean targeted = !words.isEmpty() && words.getFirst().indexOf('=') < 0;
       return new Command(name, targeted ? words.removeFirst() : "", words);
@@ -111,7 +111,7 @@ public final class ScenarioDriver {
     }
 
     List<TopicPartition> partitions() {
-      return Arrays.stream(get("partitions").split(","))
+      return Arrays.stream(get("partitions").split(",", -1))
           .filter(one -> !one.isEmpty())
           .map(Command::partition)
           .toList();
@@ -353,7 +353,7 @@ public final class ScenarioDriver {
 
   private String subscribe(Command command) {
     var reader = reader(command);
-    var topics = List.of(command.get("topics").split(","));
+    var topics = List.of(command.get("topics").split(",", -1));
     if (reader.grouped) {
       reader.consumer.subscribe(topics);
     } else {

@@ -37,7 +37,6 @@ public final class ManyPartitions {
 
   private static final Duration LIMIT = Duration.ofMinutes(10);
   private static final Duration IDLE = Duration.ofSeconds(10);
-  private static final String LINE = "%-28s %9.2f s  server CPU %8.2f s  %6d MB%n";
 
   private final ServerUnderTest server;
   private final int partitions;
@@ -105,7 +104,8 @@ public final class ManyPartitions {
     double seconds = (System.nanoTime() - started) / 1e9;
     var after = server.figures();
     System.out.printf(
-        LINE, name, seconds, after.cpuSeconds() - before.cpuSeconds(), after.residentBytes() >> 20);
+        "%-28s %9.2f s  server CPU %8.2f s  %6d MB%n",
+        name, seconds, after.cpuSeconds() - before.cpuSeconds(), after.residentBytes() >> 20);
   }
 
   private List<String> names() {

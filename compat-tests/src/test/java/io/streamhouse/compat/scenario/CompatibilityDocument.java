@@ -64,7 +64,7 @@ final class CompatibilityDocument {
   }
 
   private static List<String> columns(String line) {
-    return List.of(line.substring(1, line.length() - 1).split("\\|")).stream()
+    return List.of(line.substring(1, line.length() - 1).split("\\|", -1)).stream()
         .map(String::strip)
         .toList();
   }

@@ -18,13 +18,13 @@ final class Expectation {
 
   /// Whether the line begins with the word expected, and has all the pairs.
   boolean matches(String expected, String line) {
-    String[] words = expected.split(" ");
-    var told = List.of(line.split(" "));
+    String[] words = expected.split(" ", -1);
+    var told = List.of(line.split(" ", -1));
     if (!words[0].equals(told.getFirst())) {
       return false;
     }
     if (words[0].equals("error")) {
-      return told.size() > 1 && List.of(words[1].split("\\|")).contains(told.get(1));
+      return told.size() > 1 && List.of(words[1].split("\\|", -1)).contains(told.get(1));
     }
     return hasPairs(List.of(words).subList(1, words.length), told);
   }
@@ -38,7 +38,8 @@ final class Expectation {
     for (String one : expected) {
       var found =
           left.stream()
-              .filter(record -> hasPairs(List.of(one.split(" ")), List.of(record.split(" "))))
+              .filter(
+                  record -> hasPairs(List.of(one.split(" ", -1)), List.of(record.split(" ", -1))))
               .findFirst();
       if (found.isEmpty()) {
         return false;

@@ -77,7 +77,7 @@ record Scenario(String name, String title, Set<String> needs, String server, Lis
       if (line.startsWith("title: ")) {
         title = line.substring("title: ".length());
       } else if (line.startsWith("needs: ")) {
-        needs.addAll(List.of(line.substring("needs: ".length()).split(" ")));
+        needs.addAll(List.of(line.substring("needs: ".length()).split(" ", -1)));
       } else if (line.startsWith("server: ")) {
         server = line.substring("server: ".length());
       } else if (!line.isBlank() && !line.startsWith("#")) {
@@ -110,7 +110,7 @@ record Scenario(String name, String title, Set<String> needs, String server, Lis
         continue;
       }
       int end = lines.subList(i, lines.size()).indexOf("done") + i;
-      String[] words = line.split(" ");
+      String[] words = line.split(" ", -1);
       for (int word = 3; word < words.length; word++) {
         for (String one : lines.subList(i + 1, end)) {
           result.add(one.replace("{" + words[1] + "}", words[word]));

@@ -151,7 +151,7 @@ class ScenarioMatrixTest {
     String value = System.getProperty(property, "");
     return value.isEmpty()
         ? brief.contains(name)
-        : value.equals("all") || Arrays.asList(value.split(",")).contains(name);
+        : value.equals("all") || Arrays.asList(value.split(",", -1)).contains(name);
   }
 
   private void playAll(

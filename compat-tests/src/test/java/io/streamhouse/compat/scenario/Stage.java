@@ -81,7 +81,7 @@ final class Stage implements AutoCloseable {
         return new Outcome.Failed("hello: " + hello);
       }
       var pairs = pairs(hello);
-      offered = Set.of(pairs.getOrDefault("can", "").split(","));
+      offered = Set.of(pairs.getOrDefault("can", "").split(",", -1));
       var missing = new TreeSet<>(scenario.needs());
       missing.removeAll(offered);
       if (client.protocol().equals("consumer") && !offered.contains("group-consumer")) {
@@ -98,7 +98,7 @@ final class Stage implements AutoCloseable {
       return new Outcome.Played(
           pairs.getOrDefault("version", "?"), Set.copyOf(skipped), List.copyOf(outcomes));
     } catch (Unexpected unexpected) {
-      return new Outcome.Failed(unexpected.getMessage());
+      return new Outcome.Failed(String.valueOf(unexpected.getMessage()));
     }
   }
 
@@ -132,8 +132,8 @@ final class Stage implements AutoCloseable {
       case Step.Balance balance -> balance(balance);
       case Step.Read read -> read(read);
       case Step.Kill(var _, var name) -> {
-        driver(name).kill();
-        drivers.remove(name).close();
+        driver(name).close();
+        drivers.remove(name);
       }
       case Step.Cutting(var _, int requests) -> proxy().cutEachAfter(requests);
       case Step.Restart(var _, boolean crash) -> restart(crash);
@@ -194,7 +194,7 @@ final class Stage implements AutoCloseable {
 
   /// What may be compared with another server's: no texts of errors, no times.
   private static String outcome(Answer answer) {
-    String[] words = answer.last().split(" ");
+    String[] words = answer.last().split(" ", -1);
     return words[0].equals("error") ? words[0] + " " + words[1] : answer.last();
   }
 
@@ -222,7 +222,7 @@ final class Stage implements AutoCloseable {
         told.add(answer.last());
         String partitions = pairs(answer.last()).getOrDefault("partitions", "");
         each &= !partitions.isEmpty();
-        owned.addAll(Arrays.asList(partitions.split(",")));
+        owned.addAll(Arrays.asList(partitions.split(",", -1)));
       }
       if (each && owned.size() == wanted.size() && wanted.equals(Set.copyOf(owned))) {
         return;
@@ -344,7 +344,7 @@ final class Stage implements AutoCloseable {
 
   private static Map<String, String> pairs(String line) {
     var pairs = new HashMap<String, String>();
-    for (String word : line.split(" ")) {
+    for (String word : line.split(" ", -1)) {
       int equals = word.indexOf('=');
       if (equals > 0) {
         pairs.put(word.substring(0, equals), word.substring(equals + 1));

@@ -110,7 +110,7 @@ sealed interface Step {
           List.of(),
           repeat);
     }
-    var words = List.of(text.split(" "));
+    var words = List.of(text.split(" ", -1));
     var plain = words.stream().skip(1).filter(word -> !word.contains("=")).toList();
     var pairs = new LinkedHashMap<String, String>();
     words.stream()
@@ -124,7 +124,7 @@ sealed interface Step {
       }
       case "delete-topic" -> new DeleteTopic(condition, plain.getFirst());
       case "delete-records" -> {
-        String[] partition = plain.getFirst().split(":");
+        String[] partition = plain.getFirst().split(":", -1);
         yield new DeleteRecords(
             condition,
             partition[0],
@@ -166,7 +166,7 @@ sealed interface Step {
   private static List<Consumer> consumers(List<String> words) {
     return words.stream()
         .filter(word -> word.contains("."))
-        .map(word -> word.split("\\."))
+        .map(word -> word.split("\\.", -1))
         .peek(parts -> {
           if (parts.length != 2) {
             throw new IllegalArgumentException(Arrays.toString(parts));
