@@ -34,9 +34,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 @MethodSource("places")
 class MillionLinesTest {
 
-  private static final int LINES = Integer.getInteger("lines", 1_000_000);
-  private static final int TOOL_LINES = Integer.getInteger("lines.tools", 100_000);
-  private static final int KILL_LINES = Integer.getInteger("lines.kill", 250_000);
+  private static final int LINES = Integer.getInteger("lines", 400_000);
+  private static final int TOOL_LINES = Integer.getInteger("lines.tools", 60_000);
+  private static final int KILL_LINES = Integer.getInteger("lines.kill", 120_000);
 
   /// At most so many where it is not SQLite and a directory.
   private static final int LINES_ELSEWHERE = Integer.getInteger("lines.elsewhere", 30_000);
