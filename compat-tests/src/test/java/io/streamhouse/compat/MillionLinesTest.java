@@ -26,10 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// and from segments alone.
 ///
 /// All of it for the places that `-Dplaces=SQLITE_AND_S3,…` names: every [Place] passes. `mvn
-/// verify` takes the two that differ most, sends the full million once, with the Java client to
-/// SQLite and a directory, and fewer lines with the text tools, under kills, and elsewhere;
-/// `-Dlines=1000000 -Dlines.tools=1000000 -Dlines.kill=1000000 -Dlines.elsewhere=1000000` is the
-/// whole of it.
+/// verify` takes the two that differ most, sends 400,000 with the Java client to SQLite and a
+/// directory, and fewer lines with the text tools, under kills, and elsewhere; `-Dlines=1000000
+/// -Dlines.tools=1000000 -Dlines.kill=1000000 -Dlines.elsewhere=1000000` is the whole of it.
 @ParameterizedClass
 @MethodSource("places")
 class MillionLinesTest {
