@@ -801,7 +801,8 @@ final class ConsumerGroup implements Group {
       if (stale.isEmpty() || member.classic == null) {
         take(request, commit, stale);
       } else {
-        // Clients of the classic protocol do not expect the error of a stale epoch, nor a commit that
+        // Clients of the classic protocol do not expect the error of a stale epoch, nor a commit
+        // that
         // is taken in part.
         fail(request, GroupFailure.ILLEGAL_GENERATION, commit.memberId());
       }

@@ -23,6 +23,9 @@ final class CompatibilityDocument {
 
   static final String YES = "yes";
 
+  /// Of a run of a part of it.
+  static final String NOT_RUN = "not run";
+
   private CompatibilityDocument() {}
 
   static Path path(Path root) {
@@ -72,7 +75,6 @@ final class CompatibilityDocument {
   /// @param outcomes by scenario and client, of StreamHouse; those of Apache Kafka are the same
   /// @param ours the versions that StreamHouse offers, by the request's number
   static String render(
-      List<Scenario> scenarios,
       Map<String, Map<Client, Outcome>> outcomes,
       SortedMap<Short, String> ours,
       SortedMap<Short, String> theirs) {
@@ -93,7 +95,7 @@ final class CompatibilityDocument {
         """
             .strip());
     text.add("");
-    text.addAll(clients(scenarios, outcomes));
+    text.addAll(clients(outcomes));
     text.add("");
     int note = 1;
     for (var limit : KnownLimits.LIST) {
@@ -113,8 +115,7 @@ final class CompatibilityDocument {
     return String.join("\n", text) + "\n";
   }
 
-  private static List<String> clients(
-      List<Scenario> scenarios, Map<String, Map<Client, Outcome>> outcomes) {
+  private static List<String> clients(Map<String, Map<Client, Outcome>> outcomes) {
     var lines = new ArrayList<String>();
     var head = new StringBuilder("| scenario |");
     var rule = new StringBuilder("|---|");
@@ -124,12 +125,12 @@ final class CompatibilityDocument {
     }
     lines.add(head.toString());
     lines.add(rule.toString());
-    for (var scenario : scenarios) {
+    for (var scenario : Scenario.all()) {
       var row = new StringBuilder("| ").append(scenario.title()).append(" |");
       for (var client : Client.values()) {
         var outcome = outcomes.getOrDefault(scenario.name(), Map.of()).get(client);
         row.append(' ')
-            .append(outcome == null ? "not run" : cell(client, scenario, outcome))
+            .append(outcome == null ? NOT_RUN : cell(client, scenario, outcome))
             .append(" |");
       }
       lines.add(row.toString());

@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
 /// ```
 /// title: What the table of results calls it
 /// needs: WORD WORD                    what the client must offer, in its driver's words
-/// server: proxied|restarted|KEY=VALUE what kind of server; by default one that all share
+/// server: KIND                        what kind of server; by default one that all share
 ///
 /// for codec in none gzip              the lines to `done`, once for each, {codec} replaced
 ///   topic $t partitions=1             a line of its own kind: see [Step]
@@ -30,6 +30,9 @@ import java.util.regex.Pattern;
 /// a: poll c max=2 wait=1000
 ///   | offset=0 value='x'              the records that come, in any order
 /// ```
+///
+/// A server is `proxied`, so that connections can be cut, `restarted`, `alone` for one client, or
+/// has a setting `KEY=VALUE`.
 ///
 /// `a:` is a driver, a process of its own, started when first named. `$word` becomes a name of this
 /// scenario and client alone; `'text'` its bytes in hexadecimal. What is expected after `=>` (else
