@@ -231,7 +231,7 @@ class Client:
         if command.get("partition"):
             topic, number = command.partition()
             offsets = [
-                TopicPartition(topic, number, command.number("offset"), command.get("metadata"))
+                TopicPartition(topic, number, command.number("offset"), command.get("metadata", ""))
             ]
         else:
             offsets = [

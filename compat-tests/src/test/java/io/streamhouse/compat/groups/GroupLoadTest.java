@@ -8,27 +8,23 @@ import io.streamhouse.compat.Place;
 import io.streamhouse.compat.ServerUnderTest;
 import io.streamhouse.compat.Servers;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The load's short form. `-Dload.groups=1000 -Dload.seconds=60` is the long one (`groups` alone is
-/// a setting of Surefire), `-Dplace=` with a [Place] is for other stores, `-Dseed=N` repeats the
-/// choices of a run (not its timing).
+/// a setting of Surefire), `-Dload.protocol=classic` or `consumer` one protocol instead of both in
+/// turns, `-Dplace=` with a [Place] is for other stores, `-Dseed=N` repeats the choices of a run
+/// (not its timing).
 class GroupLoadTest {
 
   @TempDir Path directory;
 
   @Test
-  void classicGroupsLoseNothingWhenTheirCoordinatorIsRestarted() {
-    loadAndJudge(GroupLoad.Protocol.CLASSIC);
-  }
-
-  @Test
-  void consumerGroupsLoseNothingWhenTheirCoordinatorIsRestarted() {
-    loadAndJudge(GroupLoad.Protocol.CONSUMER);
-  }
-
-  private void loadAndJudge(GroupLoad.Protocol protocol) {
+  void groupsLoseNothingWhenTheirCoordinatorIsRestarted() {
+    var protocol =
+        GroupLoad.Protocol.valueOf(
+            System.getProperty("load.protocol", "both").toUpperCase(Locale.ROOT));
     boolean shortForm = Integer.getInteger("load.groups") == null;
     var plan =
         new GroupLoad.Plan(

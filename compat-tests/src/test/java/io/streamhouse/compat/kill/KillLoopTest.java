@@ -20,12 +20,12 @@ class KillLoopTest {
 
   @Test
   void killsLoseAndDoubleNothing() {
-    killAndJudge(10, Map.of());
+    killAndJudge(6, Map.of());
   }
 
   @Test
   void killsLoseAndDoubleNothingThatWasCommittedBeforeItWasAcknowledged() {
-    killAndJudge(4, Map.of("streamhouse.durability", "object"));
+    killAndJudge(3, Map.of("streamhouse.durability", "object"));
   }
 
   @Test
