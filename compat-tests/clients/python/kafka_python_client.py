@@ -17,7 +17,7 @@ class Client:
     CAN = (
         "acks0,gzip,snappy,lz4,zstd,headers,idempotent,group,static,cooperative,assign,seek,pause,"
         "commit,metadata,offsets,offset-for-time,reset-none,admin,timestamp,"
-        "repeated-headers,partitioner"
+        "partitioner"
     )
 
     def __init__(self):

@@ -83,7 +83,7 @@ final class CompatibilityDocument {
         """
         # Compatibility
 
-        Generated from a run of everything below against StreamHouse and against Apache Kafka 4.3.1
+        Generated from a run of what is below against StreamHouse and against Apache Kafka 4.3.1
         (`compat-tests/README.md` has the command). What does not hold for both alike fails that run,
         so each `yes` stands for both servers.
 

@@ -83,7 +83,7 @@ record Scenario(String name, String title, Set<String> needs, String server, Lis
         needs.addAll(List.of(line.substring("needs: ".length()).split(" ", -1)));
       } else if (line.startsWith("server: ")) {
         server = line.substring("server: ".length());
-      } else if (!line.isBlank() && !line.startsWith("#")) {
+      } else if (!line.isBlank() && !line.strip().startsWith("#")) {
         body.add(line.strip());
       }
     }
