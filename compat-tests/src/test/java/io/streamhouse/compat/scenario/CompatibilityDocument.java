@@ -2,8 +2,6 @@ package io.streamhouse.compat.scenario;
 
 import io.streamhouse.compat.tools.ToolRun;
 import io.streamhouse.compat.tools.ToolScript;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,6 +11,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +24,8 @@ final class CompatibilityDocument {
 
   /// Of a run of a part of it.
   static final String NOT_RUN = "not run";
+
+  private static final String VERSIONS = "Versions: ";
 
   private CompatibilityDocument() {}
 
@@ -46,10 +47,10 @@ final class CompatibilityDocument {
   }
 
   /// The cells that stand in the document, by scenario's and client's title.
-  static Map<String, Map<String, String>> cells(Path root) throws IOException {
+  static Map<String, Map<String, String>> cells(List<String> document) {
     var cells = new LinkedHashMap<String, Map<String, String>>();
     List<String> titles = List.of();
-    for (String line : Files.readAllLines(path(root))) {
+    for (String line : document) {
       if (line.startsWith("| scenario |")) {
         titles = columns(line);
       } else if (!titles.isEmpty() && line.isBlank()) {
@@ -72,9 +73,11 @@ final class CompatibilityDocument {
         .toList();
   }
 
+  /// @param standing the document so far, whose cells stay where this run played nothing
   /// @param outcomes by scenario and client, of StreamHouse; those of Apache Kafka are the same
   /// @param ours the versions that StreamHouse offers, by the request's number
   static String render(
+      List<String> standing,
       Map<String, Map<Client, Outcome>> outcomes,
       SortedMap<Short, String> ours,
       SortedMap<Short, String> theirs) {
@@ -83,9 +86,9 @@ final class CompatibilityDocument {
         """
         # Compatibility
 
-        Generated from a run of what is below against StreamHouse and against Apache Kafka 4.3.1
-        (`compat-tests/README.md` has the command). What does not hold for both alike fails that run,
-        so each `yes` stands for both servers.
+        Generated from runs of what is below against StreamHouse and against Apache Kafka 4.3.1
+        (`compat-tests/README.md` has the command); each cell is of the last run that played it. What
+        does not hold for both alike fails that run, so each `yes` stands for both servers.
 
         ## Clients
 
@@ -95,7 +98,7 @@ final class CompatibilityDocument {
         """
             .strip());
     text.add("");
-    text.addAll(clients(outcomes));
+    text.addAll(clients(standing, outcomes));
     text.add("");
     int note = 1;
     for (var limit : KnownLimits.LIST) {
@@ -115,7 +118,9 @@ final class CompatibilityDocument {
     return String.join("\n", text) + "\n";
   }
 
-  private static List<String> clients(Map<String, Map<Client, Outcome>> outcomes) {
+  private static List<String> clients(
+      List<String> standing, Map<String, Map<Client, Outcome>> outcomes) {
+    var before = cells(standing);
     var lines = new ArrayList<String>();
     var head = new StringBuilder("| scenario |");
     var rule = new StringBuilder("|---|");
@@ -130,18 +135,37 @@ final class CompatibilityDocument {
       for (var client : Client.values()) {
         var outcome = outcomes.getOrDefault(scenario.name(), Map.of()).get(client);
         row.append(' ')
-            .append(outcome == null ? NOT_RUN : cell(client, scenario, outcome))
+            .append(
+                outcome != null
+                    ? cell(client, scenario, outcome)
+                    : before
+                        .getOrDefault(scenario.title(), Map.of())
+                        .getOrDefault(client.title(), NOT_RUN))
             .append(" |");
       }
       lines.add(row.toString());
     }
     lines.add("");
-    lines.add("Versions: " + String.join(", ", versions(outcomes)) + ".");
+    lines.add(VERSIONS + String.join(", ", versions(standing, outcomes)) + ".");
     return lines;
   }
 
-  private static List<String> versions(Map<String, Map<Client, Outcome>> outcomes) {
+  /// Of every client its version, as last played.
+  private static List<String> versions(
+      List<String> standing, Map<String, Map<Client, Outcome>> outcomes) {
     var versions = new TreeMap<Client, String>();
+    for (String line : standing) {
+      if (line.startsWith(VERSIONS)) {
+        for (var client : Client.values()) {
+          var version =
+              Pattern.compile("(?:: |, )(" + Pattern.quote(client.title()) + " is [^,]+)")
+                  .matcher(line.substring(0, line.length() - 1));
+          if (version.find()) {
+            versions.put(client, version.group(1));
+          }
+        }
+      }
+    }
     outcomes
         .values()
         .forEach(row ->
