@@ -378,6 +378,8 @@ public final class Agent implements AutoCloseable {
                     BatchMemory.inUse() - segments.blockBytes())));
     var grouping = new ThreadLoop("groups", this::die);
     started("group loop", grouping);
+    var patterns = new WorkerPool("topic-patterns", 1, 256);
+    started("topic patterns", patterns);
     var groups =
         new GroupCoordinator(
             metadata,
@@ -386,6 +388,7 @@ public final class Agent implements AutoCloseable {
             session,
             grouping,
             blocking,
+            patterns,
             time,
             random,
             config.groups(),

@@ -4,7 +4,6 @@ import io.streamhouse.broker.group.GroupAnswer;
 import io.streamhouse.broker.group.GroupCoordinator;
 import io.streamhouse.broker.group.GroupFailure;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
-import io.streamhouse.broker.group.TopicPatterns;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.protocol.ApiHandler;
 import io.streamhouse.protocol.Reply;
@@ -58,15 +57,30 @@ final class ConsumerGroupHeartbeatHandler implements ApiHandler<ConsumerGroupHea
           "ServerAssignor %s is not supported. Supported assignors: %s."
               .formatted(body.serverAssignor(), String.join(", ", assignors)));
     }
-    if (body.subscribedTopicRegex() != null) {
-      var invalid = TopicPatterns.invalid(body.subscribedTopicRegex());
-      if (invalid != null) {
-        return refuse(
-            Errors.INVALID_REGULAR_EXPRESSION,
-            "SubscribedTopicRegex `%s` is not a valid regular expression: %s."
-                .formatted(body.subscribedTopicRegex(), invalid));
-      }
+    var pattern = body.subscribedTopicRegex();
+    if (pattern == null || pattern.isEmpty()) {
+      return beat(request);
     }
+    return groups
+        .checkPattern(pattern)
+        .handle((invalid, trouble) -> {
+          if (trouble != null) {
+            // Clients try again.
+            return refuse(
+                Errors.COORDINATOR_NOT_AVAILABLE, "SubscribedTopicRegex could not be checked.");
+          }
+          return invalid.isEmpty()
+              ? beat(request)
+              : refuse(
+                  Errors.INVALID_REGULAR_EXPRESSION,
+                  "SubscribedTopicRegex `%s` is not a valid regular expression: %s."
+                      .formatted(pattern, invalid));
+        })
+        .thenCompose(answer -> answer);
+  }
+
+  private CompletionStage<Reply> beat(Request<ConsumerGroupHeartbeatRequestData> request) {
+    var body = request.body();
     var clientId = request.clientId() == null ? "" : request.clientId();
     var memberId =
         body.memberId().isEmpty() && body.memberEpoch() == ConsumerHeartbeat.JOIN

@@ -15,6 +15,7 @@ import io.streamhouse.broker.group.StoredConsumerGroup.StoredMember;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.PartitionId;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -88,6 +89,15 @@ final class ConsumerGroup implements Group {
   /// The version of the topics then, empty if they must be looked at again whatever it is.
   private Optional<Long> seenVersion = Optional.empty();
 
+  /// What each pattern stood for then; those that are missing are not resolved yet.
+  private Map<String, List<String>> resolved = Map.of();
+
+  /// Some pattern is not resolved of which the targets know nothing.
+  private boolean provisional;
+
+  /// Changes of patterns then.
+  private long seenPatterns;
+
   /// Member ids given out in the classic protocol and not yet used, with the time they lapse.
   private final Map<String, Long> promisedIds = new LinkedHashMap<>();
 
@@ -126,6 +136,7 @@ final class ConsumerGroup implements Group {
     group.groupEpoch = stored.groupEpoch();
     group.assignmentEpoch = stored.assignmentEpoch();
     group.subscribed = stored.topics();
+    group.provisional = stored.provisional();
     for (var one : stored.members()) {
       var member = new ConsumerMember(one.id());
       member.instanceId = one.instanceId();
@@ -167,6 +178,7 @@ final class ConsumerGroup implements Group {
     return new StoredConsumerGroup(
         groupEpoch,
         assignmentEpoch,
+        provisional,
         subscribed,
         members.values().stream()
             .map(one ->
@@ -268,8 +280,8 @@ final class ConsumerGroup implements Group {
   @Override
   public Optional<Set<String>> readTopics() {
     var read = new HashSet<String>();
-    new HashSet<>(members.values().stream().map(Subscription::of).toList())
-        .forEach(one -> read.addAll(read(one)));
+    var reading = new Reading();
+    members.values().forEach(one -> read.addAll(reading.of(one)));
     return Optional.of(read);
   }
 
@@ -351,6 +363,10 @@ final class ConsumerGroup implements Group {
       var member = memberOf(beat);
       var before = member.assigned;
       boolean resubscribed = update(member, beat);
+      if (!member.pattern.isEmpty()) {
+        // What is in use is kept, and what is not known is found out.
+        var _ = patterns.matching(member.pattern, topics.get());
+      }
       assignIfOutdated(resubscribed, now);
       reconcile(member, beat.owned(), resubscribed, now);
       touch(member, now);
@@ -540,11 +556,22 @@ final class ConsumerGroup implements Group {
       resubscribed = true;
     }
     if (pattern != null && !pattern.equals(member.pattern)) {
+      patterns.unused(member.pattern);
       member.pattern = pattern;
       resubscribed = true;
     }
-    outdated |= resubscribed;
+    changed |= resubscribed;
+    if (resubscribed && isUnresolved(member)) {
+      // It changes nothing until it is resolved.
+      provisional = true;
+    } else {
+      outdated |= resubscribed;
+    }
     return resubscribed;
+  }
+
+  private boolean isUnresolved(ConsumerMember member) {
+    return !member.pattern.isEmpty() && !resolved.containsKey(member.pattern);
   }
 
   /// What a member says that it reads; many say the same.
@@ -554,40 +581,118 @@ final class ConsumerGroup implements Group {
     }
   }
 
-  /// The names a subscription stands for now, of topics that need not exist.
-  private Set<String> read(Subscription subscription) {
-    if (subscription.pattern.isEmpty()) {
-      return subscription.topics;
+  /// The names of the topics that members read now, which need not exist. Until its pattern is
+  /// resolved, a member reads what it is to have already: nothing, if it is new.
+  private final class Reading {
+    private final Map<Subscription, Set<String>> read = new HashMap<>();
+    private @Nullable Map<UUID, String> names;
+
+    Set<String> of(ConsumerMember member) {
+      if (member.pattern.isEmpty()) {
+        return member.topics;
+      }
+      var found = resolved.get(member.pattern);
+      if (found != null) {
+        return read.computeIfAbsent(Subscription.of(member), one -> both(one.topics, found));
+      }
+      var had = new HashSet<String>();
+      for (var partition : target(member)) {
+        var name = names().get(partition.topicId());
+        if (name != null) {
+          had.add(name);
+        }
+      }
+      return both(member.topics, had);
     }
-    var read = new HashSet<>(patterns.matching(subscription.pattern, topics.get()));
-    read.addAll(subscription.topics);
-    return read;
+
+    private static Set<String> both(Collection<String> some, Collection<String> others) {
+      var both = new HashSet<>(some);
+      both.addAll(others);
+      return both;
+    }
+
+    private Map<UUID, String> names() {
+      var known = names;
+      if (known == null) {
+        known = new HashMap<>();
+        for (var one : subscribed.entrySet()) {
+          known.put(one.getValue().id(), one.getKey());
+        }
+        names = known;
+      }
+      return known;
+    }
   }
 
   /// Sees whether subscriptions stand for other partitions than before.
   private void lookAtTopics(boolean resubscribed) {
     var now = topics.get();
-    if (!resubscribed && seenVersion.equals(Optional.of(now.version()))) {
+    if (!resubscribed
+        && seenVersion.equals(Optional.of(now.version()))
+        && seenPatterns == patterns.changes()) {
       return;
     }
+    boolean same = !resubscribed && seenVersion.equals(Optional.of(now.version()));
     seenVersion = Optional.of(now.version());
+    if (!lookAtPatterns(now) && same) {
+      return;
+    }
     var found = new TreeMap<String, Topics.Shape>();
-    var subscriptions = new HashSet<Subscription>();
+    var reading = new Reading();
+    var subscriptions = new HashSet<Set<String>>();
+    boolean unresolved = false;
     for (var member : members.values()) {
-      var subscription = Subscription.of(member);
-      if (subscriptions.add(subscription)) {
-        for (var topic : read(subscription)) {
-          var shape = found.containsKey(topic) ? null : now.shape(topic);
-          if (shape != null) {
-            found.put(topic, shape);
-          }
-        }
+      unresolved |= isUnresolved(member);
+      var read = reading.of(member);
+      if (subscriptions.add(read)) {
+        add(read, found, now);
       }
+    }
+    if (unresolved) {
+      // It may be what they stand for.
+      add(subscribed.keySet(), found, now);
     }
     if (!found.equals(subscribed)) {
       subscribed = found;
       outdated = true;
     }
+  }
+
+  private static void add(Set<String> names, Map<String, Topics.Shape> found, Topics now) {
+    for (var topic : names) {
+      var shape = found.containsKey(topic) ? null : now.shape(topic);
+      if (shape != null) {
+        found.put(topic, shape);
+      }
+    }
+  }
+
+  /// Sees what the patterns of the members stand for. One that the targets were computed without
+  /// makes for new ones, even if others read the topics that it stands for already.
+  ///
+  /// @return whether any stands for other topics than before
+  private boolean lookAtPatterns(Topics now) {
+    var before = resolved;
+    var next = new HashMap<String, List<String>>();
+    boolean differs = false;
+    for (var member : members.values()) {
+      var pattern = member.pattern;
+      if (pattern.isEmpty() || next.containsKey(pattern)) {
+        continue;
+      }
+      var known = before.get(pattern);
+      var found = patterns.matching(pattern, now);
+      // What was found once counts even if it had to make room.
+      found = found == null ? known : found;
+      if (found != null) {
+        next.put(pattern, found);
+        outdated |= known == null && provisional;
+        differs |= !found.equals(known);
+      }
+    }
+    seenPatterns = patterns.changes();
+    resolved = next;
+    return differs;
   }
 
   /// Once per event, whatever it changed.
@@ -614,20 +719,16 @@ final class ConsumerGroup implements Group {
 
   /// Computes what each member is to own.
   private void assign() {
-    var read = new HashMap<Subscription, Set<String>>();
+    var reading = new Reading();
     var subscribers =
         members.values().stream()
-            .map(one ->
-                new Subscriber(
-                    one.id,
-                    one.instanceId,
-                    read.computeIfAbsent(Subscription.of(one), this::read),
-                    target(one)))
+            .map(one -> new Subscriber(one.id, one.instanceId, reading.of(one), target(one)))
             .toList();
     var result = assignor().assign(subscribers, subscribed);
     targets.clear();
     result.forEach((id, target) -> targets.put(id, Collections.unmodifiableSet(target)));
     assignmentEpoch = groupEpoch;
+    provisional = members.values().stream().anyMatch(this::isUnresolved);
     changed = true;
   }
 
@@ -719,7 +820,7 @@ final class ConsumerGroup implements Group {
 
   private Set<UUID> readIds(ConsumerMember member) {
     var read = new HashSet<UUID>();
-    for (var topic : read(Subscription.of(member))) {
+    for (var topic : new Reading().of(member)) {
       var shape = subscribed.get(topic);
       if (shape != null) {
         read.add(shape.id());
@@ -821,6 +922,7 @@ final class ConsumerGroup implements Group {
   private void remove(ConsumerMember member) {
     hold(member, new TreeMap<>(), new TreeMap<>());
     members.remove(member.id);
+    patterns.unused(member.pattern);
     if (member.instanceId != null) {
       memberByInstance.remove(member.instanceId, member.id);
     }

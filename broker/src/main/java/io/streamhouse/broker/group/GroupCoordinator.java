@@ -22,6 +22,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -64,7 +65,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final GroupLimits limits;
   private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
-  private final TopicPatterns patterns = new TopicPatterns();
+  private final TopicPatterns patterns;
   private final OffsetExpiry expiry;
   private final Duration expiryCheck;
   private final AtomicLong expiredOffsets = new AtomicLong();
@@ -86,6 +87,7 @@ public final class GroupCoordinator implements AutoCloseable {
 
   /// @param loop every group of this agent runs on it; never blocked
   /// @param storeCalls runs calls that block, bounded
+  /// @param computing runs what takes long and does not block, bounded
   /// @param random for member ids; safe for concurrent use
   /// @param configs what was set for a group of that name, as of now; does not block
   /// @param topics those of now, whose partitions consumer groups distribute; does not block
@@ -96,6 +98,7 @@ public final class GroupCoordinator implements AutoCloseable {
       Ownership ownership,
       SerialLoop loop,
       Executor storeCalls,
+      Executor computing,
       TimeSource time,
       RandomGenerator random,
       AgentConfig.Groups config,
@@ -120,6 +123,7 @@ public final class GroupCoordinator implements AutoCloseable {
               : GroupLimits.Consumers.of(config, config.consumers().with(own));
         };
     this.topics = topics;
+    this.patterns = new TopicPatterns(loop, computing, time);
     this.expiry = new OffsetExpiry(config.offsetsRetention().toMillis());
     this.expiryCheck = config.offsetsRetentionCheck();
     for (int i = 0; i < slots.length; i++) {
@@ -159,6 +163,12 @@ public final class GroupCoordinator implements AutoCloseable {
           }
         });
     return answer;
+  }
+
+  /// What is wrong with a regular expression that a member subscribes to, for people; empty if
+  /// nothing is. It fails where there is too much to do.
+  public CompletionStage<String> checkPattern(String pattern) {
+    return patterns.check(pattern);
   }
 
   /// Whether no group can have this name.

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// | field               | type   | notes                                                   |
 /// |---------------------|--------|---------------------------------------------------------|
 /// | kind                | u8     | 2: consumer                                             |
-/// | version             | u8     | 3 where some member is classic, else 2 where one has a pattern, else 1 |
+/// | version             | u8     | 4 where the targets are provisional, else 3 where some member is classic, else 2 where one has a pattern, else 1 |
 /// | group epoch         | i32    |                                                         |
 /// | assignment epoch    | i32    | the group epoch that the targets were computed for      |
 /// | topic count         | i32    | what subscriptions stood for then, per topic:           |
@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 /// | client id, host     | string | two                                                     |
 /// | rebalance time-out  | i32    | milliseconds                                            |
 /// | topics              | i32    | then the name of each that it reads                     |
-/// | pattern             | string | version 2 and 3: empty if it reads by names alone             |
+/// | pattern             | string | from version 2: empty if it reads by names alone             |
 /// | assignor            | string | null if it does not care                                |
 /// | member epoch        | i32    | -2 for a static member that left for a while            |
 /// | previous epoch      | i32    |                                                         |
@@ -47,14 +47,18 @@ import org.jspecify.annotations.Nullable;
 /// | assigned            | parts  | each with the epoch since which it is the member's      |
 /// | revoking            | parts  | likewise                                                |
 /// | target              | parts  | with epoch 0                                            |
-/// | session time-out    | i32    | version 3: milliseconds, -1 for a member of the consumer protocol, who ends here |
+/// | session time-out    | i32    | from version 3: milliseconds, -1 for a member of the consumer protocol, who ends here |
 /// | protocol count      | i32    | then per protocol its name (string) and metadata (bytes) |
+///
+/// Provisional targets were computed, or are still in force, without what some member's pattern
+/// stands for: as soon as that is known, there must be others.
 ///
 /// Parts are a number of topics as i32; per topic its id (two i64), its number of partitions as
 /// i32, and per partition its number and an epoch (two i32).
 record StoredConsumerGroup(
     int groupEpoch,
     int assignmentEpoch,
+    boolean provisional,
     SortedMap<String, Topics.Shape> topics,
     List<StoredMember> members)
     implements Group.Stored {
@@ -63,6 +67,7 @@ record StoredConsumerGroup(
   private static final int WITHOUT_PATTERNS = 1;
   private static final int WITH_PATTERNS = 2;
   private static final int WITH_CLASSIC = 3;
+  private static final int PROVISIONAL = 4;
   private static final int NOT_CLASSIC = -1;
 
   StoredConsumerGroup {
@@ -116,6 +121,9 @@ record StoredConsumerGroup(
 
   /// Older versions of this program read the state of a group that has nothing new.
   private int version() {
+    if (provisional) {
+      return PROVISIONAL;
+    }
     if (members.stream().anyMatch(one -> one.classic != null)) {
       return WITH_CLASSIC;
     }
@@ -200,8 +208,8 @@ record StoredConsumerGroup(
     try (var in = new DataInputStream(new ByteArrayInputStream(bytes))) {
       StoredForm.expect("kind", KIND, in.readUnsignedByte());
       int version = in.readUnsignedByte();
-      if (version != WITHOUT_PATTERNS && version != WITH_PATTERNS) {
-        StoredForm.expect("version", WITH_CLASSIC, version);
+      if (version < WITHOUT_PATTERNS || version > PROVISIONAL) {
+        StoredForm.expect("version", PROVISIONAL, version);
       }
       int groupEpoch = in.readInt();
       int assignmentEpoch = in.readInt();
@@ -214,7 +222,8 @@ record StoredConsumerGroup(
         members.add(member(in, version));
       }
       StoredForm.expect("bytes after the last member", 0, in.available());
-      return new StoredConsumerGroup(groupEpoch, assignmentEpoch, topics, members);
+      return new StoredConsumerGroup(
+          groupEpoch, assignmentEpoch, version == PROVISIONAL, topics, members);
     } catch (EOFException e) {
       throw new IllegalArgumentException("group state of " + bytes.length + " bytes ends early", e);
     } catch (IOException e) {

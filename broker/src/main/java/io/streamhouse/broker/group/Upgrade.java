@@ -92,7 +92,8 @@ sealed interface Upgrade {
               new ConsumerMember.Classic(member.sessionTimeoutMillis(), member.protocols())));
     }
     return new Done(
-        new StoredConsumerGroup(group.generation(), group.generation(), subscribed, members));
+        new StoredConsumerGroup(
+            group.generation(), group.generation(), false, subscribed, members));
   }
 
   private static Bytes metadata(StoredClassicGroup.StoredMember member, @Nullable String protocol) {

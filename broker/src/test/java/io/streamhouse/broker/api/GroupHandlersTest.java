@@ -101,6 +101,7 @@ class GroupHandlersTest {
             () -> true,
             loop,
             loop,
+            loop,
             time,
             new Random(3),
             config,

@@ -6,8 +6,10 @@ import io.streamhouse.broker.config.MigrationPolicy;
 import io.streamhouse.broker.group.GroupAnswer.Beaten;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.metadata.PartitionId;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -45,7 +47,12 @@ class ConsumerGroupSimulationTest {
     final Map<String, Integer> partitions = new HashMap<>();
     final List<Client> clients = new ArrayList<>();
     final GroupLimits.Consumers limits;
-    TopicPatterns patterns = new TopicPatterns();
+    final SimulatedTime time = new SimulatedTime();
+
+    /// What patterns stand for is found out at any later moment, or never.
+    ArrayDeque<Runnable> work = new ArrayDeque<>();
+
+    TopicPatterns patterns = new TopicPatterns(Runnable::run, work::addLast, time);
     ConsumerGroup group;
     ByteBuffer stored;
     long millis;
@@ -88,6 +95,11 @@ class ConsumerGroupSimulationTest {
           topics.delete(name);
         }
         case 2 -> restart();
+        case 5, 6, 7 -> {
+          if (!work.isEmpty()) {
+            work.removeFirst().run();
+          }
+        }
         case 3, 4 -> {
           millis += random.nextInt(30_000);
           take(group.pass(now()));
@@ -97,7 +109,10 @@ class ConsumerGroupSimulationTest {
     }
 
     void restart() {
-      patterns = new TopicPatterns();
+      // What was under way is not told to the dead.
+      var next = new ArrayDeque<Runnable>();
+      work = next;
+      patterns = new TopicPatterns(Runnable::run, next::addLast, time);
       group =
           ConsumerGroup.restore(
               () -> limits,
@@ -154,6 +169,9 @@ class ConsumerGroupSimulationTest {
     void settle() {
       for (int round = 0; round < 60; round++) {
         millis += 5_000;
+        while (!work.isEmpty()) {
+          work.removeFirst().run();
+        }
         take(group.pass(now()));
         for (var client : clients) {
           if (!client.id.isEmpty()) {

@@ -9,8 +9,11 @@ import io.streamhouse.broker.group.GroupAnswer.Committed;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.group.GroupRequest.Commit;
 import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
+import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.PartitionId;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +41,8 @@ class ConsumerGroupTest {
   private long millis;
   private int saves;
   private GroupLimits.Consumers limits = LIMITS;
-  private ConsumerGroup group = new ConsumerGroup(() -> limits, () -> topics, new TopicPatterns());
+  private TopicPatterns patterns = TopicPatternsTest.atOnce();
+  private ConsumerGroup group = new ConsumerGroup(() -> limits, () -> topics, patterns);
 
   private Now now() {
     return new Now(millis * 1_000_000, millis);
@@ -117,11 +121,16 @@ class ConsumerGroupTest {
   }
 
   private void restart() {
+    patterns = TopicPatternsTest.atOnce();
+    restore();
+  }
+
+  private void restore() {
     group =
         ConsumerGroup.restore(
             () -> limits,
             () -> topics,
-            new TopicPatterns(),
+            patterns,
             StoredConsumerGroup.decode(group.stored().encode()),
             now());
   }
@@ -185,6 +194,69 @@ class ConsumerGroupTest {
         .as("gives up what it does not read")
         .isEqualTo(beaten("a", 3, Set.of()));
     assertThat(beat("a", 3, Set.of())).isEqualTo(beaten("a", 4, of("t", 0, 1, 2, 3)));
+  }
+
+  /// Patterns are resolved when it is said from now on.
+  private Deque<Runnable> resolveLater() {
+    var work = new ArrayDeque<Runnable>();
+    patterns = new TopicPatterns(Runnable::run, work::addLast, new SimulatedTime());
+    restore();
+    return work;
+  }
+
+  private static void all(Deque<Runnable> work) {
+    while (!work.isEmpty()) {
+      work.removeFirst().run();
+    }
+  }
+
+  @Test
+  void aPatternStandsForWhatItsMemberIsToHaveUntilItIsResolved() {
+    topics.with("u", 1).with("v", 1);
+    var work = resolveLater();
+    assertThat(subscribe("a", 0, Set.of("v"), "u"))
+        .as("answered at once")
+        .isEqualTo(beaten("a", 2, of("v", 0)));
+    assertThat(group.readTopics()).contains(Set.of("v"));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
+    all(work);
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3, union(of("u", 0), of("v", 0))));
+
+    assertThat(subscribe("a", 3, Set.of(), "t"))
+        .as("what it had from the pattern before is its own for now")
+        .isEqualTo(beaten("a", 3));
+    assertThat(group.groupEpoch()).isEqualTo(3);
+    all(work);
+    assertThat(beat("a", 3, Set.of())).isEqualTo(beaten("a", 4, of("t", 0, 1, 2, 3)));
+
+    assertThat(subscribe("b", 0, Set.of(), "t")).as("known").isEqualTo(beaten("b", 5, Set.of()));
+    assertThat(beat("a", 4)).isEqualTo(beaten("a", 4, of("t", 0, 1)));
+  }
+
+  @Test
+  void anotherCoordinatorLeavesMembersWhatTheyHaveUntilPatternsAreResolved() {
+    topics.with("u", 2);
+    subscribe("a", 0, Set.of(), "[tu]");
+    var work = resolveLater();
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
+    all(work);
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 2));
+    assertThat(group.groupEpoch()).as("nothing is different").isEqualTo(2);
+  }
+
+  @Test
+  void whatWasNotResolvedBeforeACoordinatorDiedMakesForNewTargetsUnderTheNext() {
+    topics.with("u", 2);
+    subscribe("a", 0, Set.of(), "[tu]");
+    resolveLater();
+    assertThat(subscribe("b", 0, Set.of(), "u")).isEqualTo(beaten("b", 3, Set.of()));
+    assertThat(beat("a", 2)).isEqualTo(beaten("a", 3));
+    var work = resolveLater();
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3));
+    all(work);
+    assertThat(beat("a", 3)).isEqualTo(beaten("a", 3, of("t", 0, 1, 2, 3)));
+    assertThat(beat("a", 3, of("t", 0, 1, 2, 3))).isEqualTo(beaten("a", 4));
+    assertThat(beat("b", 3)).isEqualTo(beaten("b", 4, of("u", 0, 1)));
   }
 
   private static Set<PartitionId> union(Set<PartitionId> one, Set<PartitionId> other) {

@@ -62,7 +62,7 @@ class GroupShardTest {
                     45_000, 5_000, 0, 100, List.of(Assignor.values()), CLASSIC),
             new OffsetExpiry(1_000),
             () -> new FakeTopics(),
-            new TopicPatterns(),
+            TopicPatternsTest.atOnce(),
             _ -> {});
 
     shard.begin(metadata.groups().load(lease));

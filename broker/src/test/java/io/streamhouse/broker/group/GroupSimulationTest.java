@@ -128,6 +128,7 @@ class GroupSimulationTest {
               () -> lives[0],
               loop,
               store,
+              store,
               time,
               random,
               new AgentConfig.Groups(

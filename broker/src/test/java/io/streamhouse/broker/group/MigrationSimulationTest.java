@@ -108,7 +108,7 @@ class MigrationSimulationTest {
               _ -> consumers,
               new OffsetExpiry(604_800_000),
               this::topics,
-              new TopicPatterns(),
+              TopicPatternsTest.atOnce(),
               _ -> {});
       next.begin(metadata.groups().load(lease));
       loop.drain();

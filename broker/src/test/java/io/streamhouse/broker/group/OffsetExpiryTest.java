@@ -88,7 +88,7 @@ class OffsetExpiryTest {
                     new GroupLimits.Classic(MigrationPolicy.BIDIRECTIONAL, 3, 6_000, 300_000)),
             new OffsetExpiry(RETENTION.toMillis()),
             () -> topics,
-            new TopicPatterns(),
+            TopicPatternsTest.atOnce(),
             _ -> {});
     begun.begin(metadata.groups().load(lease));
     loop.drain();

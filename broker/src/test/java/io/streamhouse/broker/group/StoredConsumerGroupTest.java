@@ -23,6 +23,7 @@ class StoredConsumerGroupTest {
       new StoredConsumerGroup(
           9,
           8,
+          false,
           new TreeMap<>(Map.of("t", new Topics.Shape(TOPIC, 3))),
           List.of(
               new StoredMember(
@@ -97,7 +98,7 @@ class StoredConsumerGroupTest {
             null);
     var group =
         new StoredConsumerGroup(
-            GROUP.groupEpoch(), GROUP.assignmentEpoch(), GROUP.topics(), List.of(member));
+            GROUP.groupEpoch(), GROUP.assignmentEpoch(), false, GROUP.topics(), List.of(member));
     assertThat(HexFormat.of().formatHex(group.encode().array()))
         .isEqualTo(
             "0202"
@@ -132,7 +133,7 @@ class StoredConsumerGroupTest {
                 10_000, List.of(new GroupRequest.Protocol("p", Bytes.of(new byte[] {1, 2})))));
     var group =
         new StoredConsumerGroup(
-            GROUP.groupEpoch(), GROUP.assignmentEpoch(), GROUP.topics(), List.of(member));
+            GROUP.groupEpoch(), GROUP.assignmentEpoch(), false, GROUP.topics(), List.of(member));
     assertThat(HexFormat.of().formatHex(group.encode().array()))
         .isEqualTo(
             "0203"
@@ -147,9 +148,18 @@ class StoredConsumerGroupTest {
   }
 
   @Test
+  void provisionalTargetsMakeItTheFourthVersion() {
+    var group =
+        new StoredConsumerGroup(
+            GROUP.groupEpoch(), GROUP.assignmentEpoch(), true, GROUP.topics(), GROUP.members());
+    assertThat(HexFormat.of().formatHex(group.encode().array())).startsWith("0204");
+    assertThat(StoredConsumerGroup.decode(group.encode())).isEqualTo(group);
+  }
+
+  @Test
   void whatIsWrittenIsRead() {
     assertThat(StoredConsumerGroup.decode(GROUP.encode())).isEqualTo(GROUP);
-    var empty = new StoredConsumerGroup(3, 2, new TreeMap<>(), List.of());
+    var empty = new StoredConsumerGroup(3, 2, false, new TreeMap<>(), List.of());
     assertThat(StoredConsumerGroup.decode(empty.encode())).isEqualTo(empty);
   }
 
@@ -162,9 +172,9 @@ class StoredConsumerGroupTest {
           .isInstanceOf(IllegalArgumentException.class);
     }
     var other = whole.clone();
-    other[1] = 4;
+    other[1] = 5;
     assertThatThrownBy(() -> StoredConsumerGroup.decode(ByteBuffer.wrap(other)))
-        .hasMessageContaining("version expected 3, found 4");
+        .hasMessageContaining("version expected 4, found 5");
     assertThatThrownBy(() -> StoredClassicGroup.decode(GROUP.encode()))
         .hasMessageContaining("kind expected 1, found 2");
     assertThatThrownBy(() ->
