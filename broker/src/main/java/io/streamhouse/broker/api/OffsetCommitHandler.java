@@ -120,14 +120,7 @@ final class OffsetCommitHandler implements ApiHandler<OffsetCommitRequestData> {
         .handle(body.groupId(), commit)
         .thenApply(answer ->
             switch (answer) {
-              case GroupAnswer.Committed(var stale) -> {
-                for (var one : stale) {
-                  accepted
-                      .getOrDefault(one, List.of())
-                      .forEach(refused -> refused.setErrorCode(Errors.STALE_MEMBER_EPOCH.code()));
-                }
-                yield Reply.of(response);
-              }
+              case GroupAnswer.Committed() -> Reply.of(response);
               case GroupAnswer.Failed(var failure, var _) -> {
                 short code = error(failure, request.version()).code();
                 accepted.values().forEach(all -> all.forEach(one -> one.setErrorCode(code)));

@@ -875,7 +875,7 @@ final class ConsumerGroup implements Group {
 
   private void commit(long request, Commit commit) {
     if (commit.generation() < 0 && members.isEmpty()) {
-      take(request, commit, Set.of());
+      take(request, commit);
       return;
     }
     var member = members.get(commit.memberId());
@@ -889,32 +889,28 @@ final class ConsumerGroup implements Group {
           member.classic == null ? GroupFailure.STALE_EPOCH : GroupFailure.ILLEGAL_GENERATION,
           commit.memberId());
     } else if (commit.generation() == member.epoch) {
-      take(request, commit, Set.of());
-    } else {
+      take(request, commit);
+    } else if (commit.offsets().keySet().stream().allMatch(one -> isSince(member, one, commit))) {
       // What was the member's then and still is, nobody else can have moved on (KIP-1251).
-      var stale = new TreeSet<PartitionId>();
-      for (var partition : commit.offsets().keySet()) {
-        var since = member.since(partition);
-        if (since == null || commit.generation() < since) {
-          stale.add(partition);
-        }
-      }
-      if (stale.isEmpty() || member.classic == null) {
-        take(request, commit, stale);
-      } else {
-        // Clients of the classic protocol do not expect the error of a stale epoch, nor a commit
-        // that
-        // is taken in part.
-        fail(request, GroupFailure.ILLEGAL_GENERATION, commit.memberId());
-      }
+      take(request, commit);
+    } else {
+      // As in Kafka nothing is taken if one partition is not the member's since then.
+      fail(
+          request,
+          member.classic == null ? GroupFailure.STALE_EPOCH : GroupFailure.ILLEGAL_GENERATION,
+          commit.memberId());
     }
   }
 
-  private void take(long request, Commit commit, Set<PartitionId> stale) {
-    var offsets = new HashMap<>(commit.offsets());
-    offsets.keySet().removeAll(stale);
-    effects.add(new GroupEffect.Commit(offsets));
-    answer(request, new GroupAnswer.Committed(stale));
+  /// Whether the partition has been the member's since the epoch that the commit names.
+  private static boolean isSince(ConsumerMember member, PartitionId partition, Commit commit) {
+    var since = member.since(partition);
+    return since != null && since <= commit.generation();
+  }
+
+  private void take(long request, Commit commit) {
+    effects.add(new GroupEffect.Commit(commit.offsets()));
+    answer(request, new GroupAnswer.Committed());
   }
 
   // Members

@@ -32,14 +32,7 @@ public sealed interface GroupAnswer {
   /// @param failures per member in the order asked, empty where it left
   record Left(List<Optional<GroupFailure>> failures) implements GroupAnswer {}
 
-  /// @param stale partitions whose offsets were not taken: by the epoch the member named they were
-  ///   not yet its own
-  record Committed(Set<PartitionId> stale) implements GroupAnswer {
-
-    Committed() {
-      this(Set.of());
-    }
-  }
+  record Committed() implements GroupAnswer {}
 
   /// To a heartbeat of a consumer group.
   ///

@@ -14,6 +14,7 @@ import io.streamhouse.metadata.GroupStore.CommittedOffset;
 import io.streamhouse.metadata.PartitionId;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -470,18 +471,23 @@ class ConsumerGroupTest {
   }
 
   @Test
-  void offsetsAreTakenAtTheMembersEpochAndForWhatItHadSinceAnEarlierOne() {
+  void offsetsAreTakenAtTheMembersEpochOrForWhatItHadSinceAnEarlierOne() {
     var offset = new CommittedOffset(1, Optional.empty(), "", 0);
     join("a");
     topics.with("t", 5);
     beat("a", 2);
     var offsets =
-        Map.of(
-            of("t", 0).iterator().next(), offset,
-            of("t", 4).iterator().next(), offset);
+        new HashMap<>(
+            Map.of(
+                of("t", 0).iterator().next(), offset,
+                of("t", 4).iterator().next(), offset));
     assertThat(ask(new Commit("a", null, 3, offsets))).isEqualTo(new Committed());
-    assertThat(ask(new Commit("a", null, 2, offsets))).isEqualTo(new Committed(of("t", 4)));
-    assertThat(ask(new Commit("a", null, 1, offsets))).isEqualTo(new Committed(of("t", 0, 4)));
+    assertThat(failure(ask(new Commit("a", null, 2, offsets))))
+        .as("one that it has only now is enough to refuse all")
+        .isEqualTo(GroupFailure.STALE_EPOCH);
+    offsets.keySet().removeAll(of("t", 4));
+    assertThat(ask(new Commit("a", null, 2, offsets))).isEqualTo(new Committed());
+    assertThat(failure(ask(new Commit("a", null, 1, offsets)))).isEqualTo(GroupFailure.STALE_EPOCH);
     assertThat(failure(ask(new Commit("a", null, 4, offsets)))).isEqualTo(GroupFailure.STALE_EPOCH);
     assertThat(failure(ask(new Commit("x", null, 3, offsets))))
         .isEqualTo(GroupFailure.UNKNOWN_MEMBER);

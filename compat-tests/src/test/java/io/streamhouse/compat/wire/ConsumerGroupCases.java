@@ -36,6 +36,7 @@ final class ConsumerGroupCases {
     table.fromOutside();
     table.end();
     table.migration();
+    table.staleCommits();
     return List.copyOf(table.cases);
   }
 
@@ -116,6 +117,51 @@ final class ConsumerGroupCases {
     beat("move again", join().setGroupId("moving").setMemberId("m2"));
     add("static one", ApiKeys.LEAVE_GROUP, 5, leaveMoving("", "s1"));
     beat("the moved leave", at(-1).setGroupId("moving").setMemberId("m2"));
+  }
+
+  /// Commits of a member that has one partition of two since the epoch it names, and the other only
+  /// since a later one.
+  private void staleCommits() {
+    beat("both partitions", join().setGroupId("late"));
+    beat("another for one of them", join().setGroupId("late").setMemberId("m2"));
+    beat("is to give one up", at(2).setGroupId("late"));
+    for (int one : new int[] {0, 1}) {
+      String revoked = "while it gives one up, partition " + one;
+      add(revoked, ApiKeys.OFFSET_COMMIT, 9, commitLate(2, one));
+    }
+    beat("the other leaves", at(-1).setGroupId("late").setMemberId("m2"));
+    beat("has given one up", at(2).setGroupId("late").setTopicPartitions(List.of()));
+    beat("has it again", at(4).setGroupId("late"));
+    for (var partitions : List.of(List.of(0), List.of(1), List.of(0, 1), List.of(1, 0))) {
+      var numbers = partitions.stream().mapToInt(Integer::intValue).toArray();
+      add(
+          "of an old epoch, partitions " + partitions,
+          ApiKeys.OFFSET_COMMIT,
+          9,
+          commitLate(2, numbers));
+    }
+    add("what is committed", ApiKeys.OFFSET_FETCH, 9, fetch(null, -1, "late"));
+    add("partition that is not", ApiKeys.OFFSET_COMMIT, 9, commitLate(2, 0, 77));
+    add("partition that is not, now", ApiKeys.OFFSET_COMMIT, 9, commitLate(4, 0, 77));
+    beat("late one leaves", at(-1).setGroupId("late"));
+  }
+
+  private static OffsetCommitRequestData commitLate(int epoch, int... partitions) {
+    var topic = new OffsetCommitRequestData.OffsetCommitRequestTopic().setName("log");
+    for (int one : partitions) {
+      topic
+          .partitions()
+          .add(
+              new OffsetCommitRequestData.OffsetCommitRequestPartition()
+                  .setPartitionIndex(one)
+                  .setCommittedOffset(10 * partitions.length + one)
+                  .setCommittedMetadata(""));
+    }
+    return new OffsetCommitRequestData()
+        .setGroupId("late")
+        .setMemberId("m1")
+        .setGenerationIdOrMemberEpoch(epoch)
+        .setTopics(List.of(topic));
   }
 
   private static JoinGroupRequestData classicJoin(String protocol, String member) {
@@ -283,11 +329,15 @@ final class ConsumerGroupCases {
   }
 
   private static OffsetFetchRequestData fetch(@Nullable String member, int epoch) {
+    return fetch(member, epoch, "consumers");
+  }
+
+  private static OffsetFetchRequestData fetch(@Nullable String member, int epoch, String group) {
     return new OffsetFetchRequestData()
         .setGroups(
             List.of(
                 new OffsetFetchRequestData.OffsetFetchRequestGroup()
-                    .setGroupId("consumers")
+                    .setGroupId(group)
                     .setMemberId(member)
                     .setMemberEpoch(epoch)
                     .setTopics(null)));
