@@ -77,8 +77,15 @@ final class GroupWriter {
     queued = new ArrayList<>();
     try {
       storeCalls.execute(() -> {
-        var outcomes = write(writes);
-        loop.execute(() -> end(writes, outcomes));
+        try {
+          var outcomes = write(writes);
+          loop.execute(() -> end(writes, outcomes));
+        } catch (Error error) {
+          // All groups would wait for this write; an error of the loop ends the process instead.
+          loop.execute(() -> {
+            throw error;
+          });
+        }
       });
     } catch (RejectedExecutionException e) {
       loop.execute(() -> end(writes, Map.of()));
