@@ -1209,13 +1209,15 @@ final class ConsumerGroup implements Group {
     return partitions;
   }
 
-  /// Topics that are gone have no name to be told by.
+  /// Topics that are gone have no name to be told by; those that nobody reads any more have, as
+  /// long as some member gives them up.
   private Bytes assignment(ConsumerMember.Classic classic, Set<PartitionId> partitions) {
     var names = new HashMap<UUID, String>();
     subscribed.forEach((name, shape) -> names.put(shape.id(), name));
     var byTopic = new TreeMap<String, List<Integer>>();
     for (var one : partitions) {
       var name = names.get(one.topicId());
+      name = name == null ? topics.get().name(one.topicId()) : name;
       if (name != null) {
         byTopic.computeIfAbsent(name, _ -> new ArrayList<>()).add(one.partition());
       }

@@ -92,6 +92,10 @@ final class GroupShard {
     final String name;
     Group group;
     final Map<PartitionId, CommittedOffset> offsets;
+
+    /// Topics whose absence holds an upgrade up, and since when.
+    final Map<String, Long> unknownTopics = new HashMap<>();
+
     SerialLoop.@Nullable Cancellation timer;
     long wakeAtNanos;
 
@@ -260,18 +264,27 @@ final class GroupShard {
   /// @return why not, null if it was done
   private @Nullable GroupFailure upgrade(Entry entry, ClassicGroup classic, Now now) {
     var consumersLimits = consumers.apply(entry.name);
-    if (classic.size() >= consumersLimits.maxSize()
+    if (classic.size() == consumersLimits.maxSize()
         && consumersLimits.classic().policy().upgrades()) {
       return GroupFailure.GROUP_FULL;
     }
-    return switch (Upgrade.of(classic.stored(), consumersLimits, topics.get())) {
+    var unknown = entry.unknownTopics;
+    var gone = new HashSet<>(unknown.keySet());
+    gone.removeIf(one -> now.nanos() - unknown.getOrDefault(one, 0L) < SURELY_GONE_NANOS);
+    return switch (Upgrade.of(classic.stored(), consumersLimits, topics.get(), gone)) {
       case Upgrade.Refused(String why) -> {
         log.info("classic group stays one group={} why={}", entry.name, why);
         yield GroupFailure.WRONG_PROTOCOL;
       }
+      case Upgrade.Unknown(var names) -> {
+        names.forEach(one -> unknown.putIfAbsent(one, now.nanos()));
+        unknown.keySet().removeIf(one -> !names.contains(one) && !gone.contains(one));
+        yield GroupFailure.NOT_AVAILABLE;
+      }
       case Upgrade.Done _ when !classic.isSettled() -> GroupFailure.NOT_AVAILABLE;
       case Upgrade.Done(StoredConsumerGroup stored) -> {
         stopTimer(entry);
+        unknown.clear();
         var effects = classic.dissolve();
         entry.group = ConsumerGroup.restore(limits(entry.name), topics, patterns, stored, now);
         run(entry, effects);

@@ -16,8 +16,13 @@ public interface Topics {
   /// The names of all of them, in any order.
   Collection<String> names();
 
+  /// The name of the topic with this id, null if there is none.
+  @Nullable String name(UUID id);
+
   /// Whether there is a topic with this id.
-  boolean has(UUID id);
+  default boolean has(UUID id) {
+    return name(id) != null;
+  }
 
   /// A topic as it is now, null if there is none of this name.
   @Nullable Shape shape(String topic);
@@ -35,8 +40,9 @@ public interface Topics {
       }
 
       @Override
-      public boolean has(UUID id) {
-        return image.topic(id) != null;
+      public @Nullable String name(UUID id) {
+        var topic = image.topic(id);
+        return topic == null ? null : topic.name();
       }
 
       @Override

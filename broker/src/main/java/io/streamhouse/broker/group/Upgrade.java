@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -21,8 +22,16 @@ sealed interface Upgrade {
   /// @param why for people
   record Refused(String why) implements Upgrade {}
 
+  /// Members have partitions of topics that are not known here, be they new or gone. Kafka forgets
+  /// such partitions; they could have two owners then, once a new topic is known.
+  ///
+  /// @param topics their names
+  record Unknown(Set<String> topics) implements Upgrade {}
+
   /// @param group with the assignments that members have
-  static Upgrade of(StoredClassicGroup group, GroupLimits.Consumers limits, Topics topics) {
+  /// @param gone topics that are not only new to this agent if they are not known to it
+  static Upgrade of(
+      StoredClassicGroup group, GroupLimits.Consumers limits, Topics topics, Set<String> gone) {
     if (!limits.classic().policy().upgrades()) {
       return new Refused("the online upgrade is disabled");
     }
@@ -36,6 +45,7 @@ sealed interface Upgrade {
     var assigned = new ArrayList<SortedMap<PartitionId, Integer>>();
     var owned = new HashSet<PartitionId>();
     var subscribed = new TreeMap<String, Topics.Shape>();
+    var unknown = new TreeSet<String>();
     for (var member : group.members()) {
       var subscription = Subscriptions.subscription(metadata(member, group.protocol()));
       var assignment = Subscriptions.assignment(member.assignment());
@@ -57,8 +67,16 @@ sealed interface Upgrade {
           subscribed.put(topic, shape);
         }
       }
+      for (var had : List.of(assignment.get().owned(), subscription.get().owned())) {
+        had.keySet().stream()
+            .filter(topic -> topics.shape(topic) == null && !gone.contains(topic))
+            .forEach(unknown::add);
+      }
       subscriptions.add(subscription.get());
       assigned.add(partitions);
+    }
+    if (!unknown.isEmpty()) {
+      return new Unknown(unknown);
     }
     var members = new ArrayList<StoredConsumerGroup.StoredMember>();
     for (int i = 0; i < group.members().size(); i++) {

@@ -552,13 +552,17 @@ class ConsumerGroupTest {
   }
 
   private static Bytes subscription(String... owned) {
-    var subscription = new ConsumerProtocolSubscription().setTopics(List.of("t"));
+    return subscription(Set.of("t"), "t", owned);
+  }
+
+  private static Bytes subscription(Set<String> topics, String topic, String... owned) {
+    var subscription = new ConsumerProtocolSubscription().setTopics(List.copyOf(topics));
     if (owned.length > 0) {
       subscription
           .ownedPartitions()
           .add(
               new ConsumerProtocolSubscription.TopicPartition()
-                  .setTopic("t")
+                  .setTopic(topic)
                   .setPartitions(Stream.of(owned).map(Integer::valueOf).toList()));
     }
     var bytes = MessageUtil.toVersionPrefixedByteBuffer((short) 1, subscription);
@@ -568,6 +572,10 @@ class ConsumerGroupTest {
   }
 
   private GroupAnswer joinClassic(String id, @Nullable String instance, String... owned) {
+    return joinClassic(id, instance, subscription(owned));
+  }
+
+  private GroupAnswer joinClassic(String id, @Nullable String instance, Bytes subscription) {
     return ask(
         new GroupRequest.Join(
             id,
@@ -580,7 +588,7 @@ class ConsumerGroupTest {
             10_000,
             20_000,
             "consumer",
-            List.of(new GroupRequest.Protocol("range", subscription(owned))),
+            List.of(new GroupRequest.Protocol("range", subscription)),
             ""));
   }
 
@@ -702,6 +710,21 @@ class ConsumerGroupTest {
             List.of(Assignor.values()),
             new GroupLimits.Classic(MigrationPolicy.DISABLED, 3, 6_000, 300_000));
     assertThat(failure(joinClassic("", "i"))).isEqualTo(GroupFailure.INCONSISTENT_PROTOCOL);
+  }
+
+  @Test
+  void whatAClassicMemberGivesUpIsNotForgottenAsTheGroupGoesBackToTheClassicProtocol() {
+    topics.with("u", 1);
+    join("a");
+    joinClassic("", null, subscription(Set.of("u"), "u"));
+    assertThat(sync("new-", 3)).isEqualTo(Map.of("u", List.of(0)));
+    // It reads the topic no more, which nobody else does, and still has its partition.
+    joinClassic("new-", null, subscription(Set.of("t"), "u", "0"));
+    assertThat(sync("new-", 3)).isEmpty();
+    beat("a", -1);
+    var classic = group.downgraded(now()).orElseThrow();
+    var had = Subscriptions.assignment(classic.members().getFirst().assignment()).orElseThrow();
+    assertThat(had.owned()).containsEntry("u", List.of(0));
   }
 
   @Test

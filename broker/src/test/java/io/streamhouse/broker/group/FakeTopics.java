@@ -39,8 +39,12 @@ final class FakeTopics implements Topics {
   }
 
   @Override
-  public boolean has(UUID id) {
-    return shapes.values().stream().anyMatch(shape -> shape.id().equals(id));
+  public @Nullable String name(UUID id) {
+    return shapes.entrySet().stream()
+        .filter(one -> one.getValue().id().equals(id))
+        .map(Map.Entry::getKey)
+        .findFirst()
+        .orElse(null);
   }
 
   @Override

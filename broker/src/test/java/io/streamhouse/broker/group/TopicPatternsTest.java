@@ -267,8 +267,8 @@ class TopicPatternsTest {
     int asked;
 
     @Override
-    public boolean has(UUID id) {
-      return false;
+    public @Nullable String name(UUID id) {
+      return null;
     }
 
     @Override

@@ -10,6 +10,7 @@ import io.streamhouse.metadata.PartitionId;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.message.ConsumerProtocolAssignment;
 import org.apache.kafka.common.message.ConsumerProtocolSubscription;
@@ -21,6 +22,7 @@ class UpgradeTest {
 
   private final FakeTopics topics = new FakeTopics().with("t", 4);
   private MigrationPolicy policy = MigrationPolicy.UPGRADE;
+  private Set<String> gone = Set.of();
 
   private static Bytes bytes(ApiMessage message) {
     var bytes = MessageUtil.toVersionPrefixedByteBuffer((short) 1, message);
@@ -61,7 +63,8 @@ class UpgradeTest {
     return Upgrade.of(
         new StoredClassicGroup(GroupState.STABLE, 0, 7, type, "p", "a", List.of(members)),
         limits,
-        topics);
+        topics,
+        gone);
   }
 
   private static String why(Upgrade upgrade) {
@@ -105,6 +108,22 @@ class UpgradeTest {
     assertThat(group.members().getFirst().assigned()).containsOnlyKeys(partition(0), partition(1));
     assertThat(group.members().getFirst().target()).containsExactly(partition(0));
     assertThat(group.members().getLast().assigned()).containsOnlyKeys(partition(2));
+  }
+
+  @Test
+  void partitionsOfATopicThatIsNotKnownYetAreNotForgotten() {
+    var withNew =
+        Subscriptions.assign(
+            (short) 1, new TreeMap<>(Map.of("t", List.of(0), "new", List.of(0, 1))));
+    assertThat(upgrade("consumer", member("a", subscription(), withNew)))
+        .isEqualTo(new Upgrade.Unknown(Set.of("new")));
+    gone = Set.of("new");
+    var without = (Upgrade.Done) upgrade("consumer", member("a", subscription(), withNew));
+    assertThat(without.group().members().getFirst().assigned()).containsOnlyKeys(partition(0));
+    gone = Set.of();
+    topics.with("new", 2);
+    var with = (Upgrade.Done) upgrade("consumer", member("a", subscription(), withNew));
+    assertThat(with.group().members().getFirst().assigned()).hasSize(3);
   }
 
   @Test
