@@ -166,6 +166,33 @@ public final class ChildProcess implements AutoCloseable {
     }
   }
 
+  /// SIGSTOP: it stands still, and whoever talks to it waits.
+  public void pause() {
+    signal("STOP");
+  }
+
+  /// SIGCONT: it goes on, and does not know that it stood still.
+  public void resume() {
+    signal("CONT");
+  }
+
+  private void signal(String name) {
+    try {
+      int exit =
+          new ProcessBuilder("kill", "-" + name, Long.toString(pid()))
+              .inheritIO()
+              .start()
+              .waitFor();
+      if (exit != 0) {
+        throw new IllegalStateException("kill -" + name + " " + pid() + " exited with " + exit);
+      }
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    } catch (InterruptedException interrupted) {
+      throw interrupted(interrupted);
+    }
+  }
+
   /// What it has used up to now.
   public Figures figures() {
     return Figures.of(pid());

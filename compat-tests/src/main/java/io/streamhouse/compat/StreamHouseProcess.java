@@ -112,12 +112,29 @@ public final class StreamHouseProcess implements ServerUnderTest {
   ///
   /// @return what does not, or why that cannot be checked; empty if all is well
   public Optional<String> fsck() {
-    var command = command(Path.of(launcher).resolveSibling("streamctl").toString());
-    command.addAll(List.of("fsck", "--data", data.toString()));
-    command.addAll(List.of("--config", written(config).toString()));
-    var log = data.resolveSibling(data.getFileName() + "-fsck.log");
-    var checked = Kits.run(new ChildProcess.Spec("fsck", command, log), FSCK_LIMIT);
+    var checked = streamctl(FSCK_LIMIT, "fsck");
     return checked.exit() == 0 ? Optional.empty() : Optional.of(checked.tail());
+  }
+
+  /// Runs `streamctl` on what this agent works with, whether it runs or not.
+  ///
+  /// @param arguments those that come before the ones that say which deployment is meant
+  public Kits.Finished streamctl(Duration limit, String... arguments) {
+    var command = command(Path.of(launcher).resolveSibling("streamctl").toString());
+    command.addAll(List.of(arguments));
+    command.addAll(List.of("--data", data.toString(), "--config", written(config).toString()));
+    var log = data.resolveSibling(data.getFileName() + "-" + arguments[0] + ".log");
+    return Kits.run(new ChildProcess.Spec(arguments[0], command, log), limit);
+  }
+
+  /// SIGSTOP: it stands still until [#resume].
+  public void pause() {
+    running().pause();
+  }
+
+  /// SIGCONT.
+  public void resume() {
+    running().resume();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.streamhouse.compat.kill;
 
+import io.streamhouse.compat.LongSequence;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
