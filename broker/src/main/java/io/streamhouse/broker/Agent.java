@@ -83,6 +83,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Predicate;
@@ -186,7 +187,11 @@ public final class Agent implements AutoCloseable {
         Session.begin(
             metadata.leases(),
             new NewSession(
-                incarnation, config.nodeId(), directory.walId(), config.rack(), advertised),
+                incarnation,
+                OptionalInt.of(config.nodeId()),
+                directory.walId(),
+                config.rack(),
+                advertised),
             config.session().timeout(),
             AgentConfig.Session.MARGIN,
             time);

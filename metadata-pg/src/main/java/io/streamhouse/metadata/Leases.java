@@ -20,21 +20,25 @@ public interface Leases {
   ///
   /// Registering with a WAL id proves ownership of the data directory and ends earlier sessions of
   /// that WAL at once, so their leases are free. A node id whose live session has another WAL is
-  /// refused. Idempotent.
+  /// refused. Without a node id one is assigned: that of the newest session of this WAL, unless a
+  /// live session of another has it; else the lowest that no session of any other WAL ever had.
+  /// Idempotent.
   Registration register(NewSession session);
 
   /// @param incarnation chosen by the agent, never used before
+  /// @param nodeId empty to have one assigned
   /// @param walId the identity of the agent's data directory
   /// @param listeners advertised addresses by listener name, `host:port`
   record NewSession(
       UUID incarnation,
-      int nodeId,
+      OptionalInt nodeId,
       UUID walId,
       Optional<String> rack,
       Map<String, String> listeners) {}
 
   sealed interface Registration {
-    record Registered(UUID incarnation) implements Registration {}
+    /// @param nodeId the one asked for, or assigned
+    record Registered(UUID incarnation, int nodeId) implements Registration {}
 
     /// Another data directory's session holds this node id; it may be observed and declared dead.
     record NodeIdInUse(UUID incarnation, long renewals) implements Registration {}
@@ -53,6 +57,12 @@ public interface Leases {
 
   /// Ends one's own session and releases its leases, of shards too; tails stay as they are.
   void end(UUID incarnation);
+
+  /// Asks the live session of a node to give its leases to others, or takes that back; a new
+  /// session begins unasked. Idempotent.
+  ///
+  /// @return false if no live session has that node id
+  boolean drain(int nodeId, boolean draining);
 
   /// Takes what is free of `claims` for a session, in one transaction a chunk, raising each epoch.
   /// Free is also what this session itself holds, so a take of unknown outcome can be sent again:
@@ -114,6 +124,9 @@ public interface Leases {
   ///
   /// @return those whose lease still held
   List<Lease<PartitionId>> setTails(List<Lease<PartitionId>> leases, Optional<UUID> walId);
+
+  /// The partitions whose tail is in a WAL, whoever holds them, sorted.
+  List<PartitionId> tailsIn(UUID walId);
 
   /// Takes the shards of groups that are free or already this session's, in one transaction,
   /// raising each epoch. Those another live session holds, and all of them when this session is

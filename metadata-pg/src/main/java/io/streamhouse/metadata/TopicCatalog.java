@@ -7,8 +7,8 @@ import java.util.UUID;
 
 /// Topics, their partitions and configs, and those of agents and groups.
 ///
-/// Every change here and every change of a lease raises [#changes] in its own transaction, so an
-/// agent's image is current when its counter is.
+/// Every change here and every other change of what [#image] shows raises [#changes] in its own
+/// transaction, so an agent's image is current when its counter is.
 public interface TopicCatalog {
 
   /// The change counter: equal means nothing in [#image] differs.

@@ -35,6 +35,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -83,14 +84,14 @@ public abstract class MetadataStoreContract {
   protected final Agent agent(int nodeId, UUID walId) {
     var agent = new Agent(id(), walId, nodeId);
     assertThat(store.leases().register(session(agent)))
-        .isEqualTo(new Registration.Registered(agent.incarnation));
+        .isEqualTo(new Registration.Registered(agent.incarnation, agent.nodeId));
     return agent;
   }
 
   protected static NewSession session(Agent agent) {
     return new NewSession(
         agent.incarnation,
-        agent.nodeId,
+        OptionalInt.of(agent.nodeId),
         agent.walId,
         Optional.of("rack-" + agent.nodeId),
         Map.of("PLAIN", "host-" + agent.nodeId + ":9092", "TLS", "host-" + agent.nodeId + ":9093"));
@@ -324,9 +325,19 @@ public abstract class MetadataStoreContract {
     assertThat(image.agents())
         .containsExactly(
             new CatalogImage.LiveAgent(
-                one.incarnation, 1, session(one).rack(), session(one).listeners()),
+                one.incarnation,
+                1,
+                one.walId,
+                session(one).rack(),
+                session(one).listeners(),
+                false),
             new CatalogImage.LiveAgent(
-                two.incarnation, 2, session(two).rack(), session(two).listeners()));
+                two.incarnation,
+                2,
+                two.walId,
+                session(two).rack(),
+                session(two).listeners(),
+                false));
     declareDead(two);
     assertThat(store.topics().image().owners()).isEmpty();
     assertThat(store.topics().image().agents()).hasSize(1);
@@ -358,7 +369,7 @@ public abstract class MetadataStoreContract {
     raises(false, () -> store.leases().renew(agent[0].incarnation));
     raises(false, () -> store.leases().setTails(lease, Optional.empty()));
     raises(false, () -> store.leases().declareDead(other[0].incarnation, 7));
-    raises(false, () -> shards.addAll(store.leases().takeShards(agent[0].incarnation, List.of(3))));
+    raises(true, () -> shards.addAll(store.leases().takeShards(agent[0].incarnation, List.of(3))));
     raises(false, () -> store.groups().save(shards.getFirst(), "g", bytes("s")));
     raises(
         false,
@@ -431,7 +442,7 @@ public abstract class MetadataStoreContract {
     var agent = agent(1);
     assertThat(store.leases().renew(agent.incarnation)).isTrue();
     assertThat(store.leases().register(session(agent)))
-        .isEqualTo(new Registration.Registered(agent.incarnation));
+        .isEqualTo(new Registration.Registered(agent.incarnation, agent.nodeId));
     assertThat(store.leases().sessions()).hasSize(1);
     assertThat(store.leases().renew(agent.incarnation)).isTrue();
   }
@@ -470,7 +481,7 @@ public abstract class MetadataStoreContract {
     assertThat(store.leases().renew(first.incarnation)).isTrue();
     declareDead(first);
     assertThat(store.leases().register(session(second)))
-        .isEqualTo(new Registration.Registered(second.incarnation));
+        .isEqualTo(new Registration.Registered(second.incarnation, second.nodeId));
   }
 
   @Test

@@ -25,6 +25,7 @@ public final class Session implements Ownership {
 
   private final Leases leases;
   private final UUID incarnation;
+  private final int nodeId;
   private final Duration trusted;
   private final TimeSource time;
   private volatile Renewal last;
@@ -33,9 +34,15 @@ public final class Session implements Ownership {
 
   private record Renewal(long nanos, long wallMillis) {}
 
-  private Session(Leases leases, UUID incarnation, Duration trusted, TimeSource time, Renewal at) {
+  private Session(
+      Leases leases,
+      Registration.Registered registered,
+      Duration trusted,
+      TimeSource time,
+      Renewal at) {
     this.leases = leases;
-    this.incarnation = incarnation;
+    this.incarnation = registered.incarnation();
+    this.nodeId = registered.nodeId();
     this.trusted = trusted;
     this.time = time;
     this.last = at;
@@ -51,10 +58,10 @@ public final class Session implements Ownership {
       throws NodeIdInUse {
     var before = new Renewal(time.nanos(), time.wallMillis());
     return switch (leases.register(session)) {
-      case Registration.Registered _ ->
-          new Session(leases, session.incarnation(), timeout.minus(margin), time, before);
+      case Registration.Registered registered ->
+          new Session(leases, registered, timeout.minus(margin), time, before);
       case Registration.NodeIdInUse(UUID other, long _) ->
-          throw new NodeIdInUse(session.nodeId(), other);
+          throw new NodeIdInUse(session.nodeId().orElseThrow(), other);
     };
   }
 
@@ -67,6 +74,11 @@ public final class Session implements Ownership {
 
   public UUID incarnation() {
     return incarnation;
+  }
+
+  /// The node id this session has, be it asked for or assigned.
+  public int nodeId() {
+    return nodeId;
   }
 
   @Override

@@ -21,6 +21,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import org.apache.kafka.common.message.ConsumerGroupDescribeRequestData;
@@ -71,7 +72,9 @@ class GroupHandlersTest {
     var incarnation = new UUID(2, 2);
     metadata
         .leases()
-        .register(new NewSession(incarnation, 1, new UUID(1, 1), Optional.empty(), Map.of()));
+        .register(
+            new NewSession(
+                incarnation, OptionalInt.of(1), new UUID(1, 1), Optional.empty(), Map.of()));
     // The coordinator's store has its own topics; ids follow from the seed, so offsets of the
     // catalogue's topic are kept in memory and left out of the store.
     var config =

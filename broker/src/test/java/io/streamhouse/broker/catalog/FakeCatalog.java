@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +40,11 @@ public final class FakeCatalog implements Catalog {
             .leases()
             .register(
                 new Leases.NewSession(
-                    incarnation, nodeId, incarnation, Optional.of("rack" + nodeId), listeners));
+                    incarnation,
+                    OptionalInt.of(nodeId),
+                    incarnation,
+                    Optional.of("rack" + nodeId),
+                    listeners));
     agents.add(incarnation);
     return this;
   }

@@ -19,7 +19,8 @@ final class PlacementTest {
   private static final UUID TOPIC = new UUID(7, 9);
 
   private static LiveAgent agent(int nodeId) {
-    return new LiveAgent(new UUID(nodeId, nodeId), nodeId, Optional.empty(), Map.of());
+    return new LiveAgent(
+        new UUID(nodeId, nodeId), nodeId, new UUID(0, nodeId), Optional.empty(), Map.of(), false);
   }
 
   private static int leader(int partition, List<LiveAgent> agents) {

@@ -33,6 +33,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -116,7 +117,10 @@ class GroupSimulationTest {
       boolean was = healthy;
       healthy = true;
       var incarnation = new UUID(random.nextLong(), random.nextLong());
-      metadata.leases().register(new NewSession(incarnation, 1, wal, Optional.empty(), Map.of()));
+      metadata
+          .leases()
+          .register(
+              new NewSession(incarnation, OptionalInt.of(1), wal, Optional.empty(), Map.of()));
       healthy = was;
       boolean[] lives = {true};
       alive = lives;

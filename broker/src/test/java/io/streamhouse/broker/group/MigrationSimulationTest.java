@@ -86,7 +86,9 @@ class MigrationSimulationTest {
       var _ =
           metadata
               .leases()
-              .register(new NewSession(INCARNATION, 1, new UUID(7, 7), Optional.empty(), Map.of()));
+              .register(
+                  new NewSession(
+                      INCARNATION, OptionalInt.of(1), new UUID(7, 7), Optional.empty(), Map.of()));
       lease = metadata.leases().takeShards(INCARNATION, Set.of(3)).getFirst();
       shard = begin();
       grow("t");

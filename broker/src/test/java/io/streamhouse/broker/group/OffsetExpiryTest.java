@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -61,7 +62,9 @@ class OffsetExpiryTest {
     var _ =
         metadata
             .leases()
-            .register(new NewSession(INCARNATION, 1, new UUID(7, 7), Optional.empty(), Map.of()));
+            .register(
+                new NewSession(
+                    INCARNATION, OptionalInt.of(1), new UUID(7, 7), Optional.empty(), Map.of()));
     return take();
   }
 

@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -82,7 +83,10 @@ class FlusherTest {
             time,
             (_, _) -> {});
     metadata.topics().create("t", 2, Map.of());
-    metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+    metadata
+        .leases()
+        .register(
+            new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
     leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> !objectDurable);
     background =
         new BackgroundWork(

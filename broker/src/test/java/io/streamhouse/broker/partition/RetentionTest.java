@@ -59,7 +59,10 @@ class RetentionTest {
   void begin() throws IOException {
     var created = (CreateTopic.Created) metadata.topics().create("t", 1, Map.of());
     id = new PartitionId(created.topic().id(), 0);
-    metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+    metadata
+        .leases()
+        .register(
+            new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
     open(-1, -1);
   }
 

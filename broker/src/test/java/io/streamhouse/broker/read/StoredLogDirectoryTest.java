@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -65,7 +66,10 @@ final class StoredLogDirectoryTest {
   void open() throws IOException {
     metadata.topics().create("t", 1, Map.of());
     metadata.topics().create("u", 1, Map.of());
-    metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+    metadata
+        .leases()
+        .register(
+            new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
     var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> true);
     lead(leases);
     for (var partition : List.copyOf(led)) {

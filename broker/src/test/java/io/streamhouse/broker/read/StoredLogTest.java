@@ -69,7 +69,8 @@ class StoredLogTest {
     var _ =
         metadata
             .leases()
-            .register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
+            .register(
+                new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
     wal =
         WriteAheadLog.open(
             new SimulatedWalFiles(random),

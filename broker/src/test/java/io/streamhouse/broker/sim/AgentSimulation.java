@@ -42,6 +42,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -101,7 +102,7 @@ final class AgentSimulation {
       session =
           Session.begin(
               metadata.leases(),
-              new NewSession(incarnation, 1, WAL_ID, Optional.empty(), Map.of()),
+              new NewSession(incarnation, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()),
               Duration.ofSeconds(10),
               Duration.ofSeconds(1),
               time);

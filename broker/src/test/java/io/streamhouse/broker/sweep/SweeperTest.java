@@ -25,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -100,7 +101,10 @@ class SweeperTest {
 
   private Lease<PartitionId> lease() {
     var walId = new UUID(2, 2);
-    metadata.leases().register(new NewSession(INCARNATION, 1, walId, Optional.empty(), Map.of()));
+    metadata
+        .leases()
+        .register(
+            new NewSession(INCARNATION, OptionalInt.of(1), walId, Optional.empty(), Map.of()));
     var claim = new Claim(new PartitionId(topicId, 0), true, false);
     var taken = metadata.leases().take(INCARNATION, walId, List.of(claim), List.of(walId));
     return ((TakeResult.Taken) taken.getFirst()).grant().lease();

@@ -12,11 +12,13 @@ import static io.streamhouse.metadata.db.schema.Tables.NAME_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
+import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
 import static io.streamhouse.metadata.db.schema.Tables.TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPIC_CONFIGS;
 import static org.jooq.impl.DSL.excluded;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.when;
 
 import io.streamhouse.metadata.CatalogImage;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
@@ -79,14 +81,18 @@ final class DatabaseCatalog implements TopicCatalog {
   public CatalogImage image() {
     return transactions.read(
         "image",
-        tx ->
-            new CatalogImage(
-                changes(tx),
-                topics(tx),
-                owners(tx),
-                agents(tx),
-                agentConfigs(tx),
-                groupConfigs(tx)));
+        tx -> {
+          var partitions = partitions(tx);
+          return new CatalogImage(
+              changes(tx),
+              topics(tx),
+              partitions.owners,
+              partitions.orphanTails,
+              shards(tx),
+              agents(tx),
+              agentConfigs(tx),
+              groupConfigs(tx));
+        });
   }
 
   private static List<Topic> topics(DSLContext tx) {
@@ -108,18 +114,44 @@ final class DatabaseCatalog implements TopicCatalog {
                 configs.getOrDefault(row.value1(), Map.of())));
   }
 
-  private static Map<PartitionId, Owner> owners(DSLContext tx) {
+  private record Partitions(Map<PartitionId, Owner> owners, Map<PartitionId, UUID> orphanTails) {}
+
+  /// One look through the partitions for both, since there may be very many.
+  private static Partitions partitions(DSLContext tx) {
     var owners = new LinkedHashMap<PartitionId, Owner>();
-    tx.select(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION, AGENTS.INCARNATION, PARTITIONS.LEASE_EPOCH)
+    var orphanTails = new LinkedHashMap<PartitionId, UUID>();
+    tx.select(
+            PARTITIONS.TOPIC_ID,
+            PARTITIONS.PARTITION,
+            AGENTS.INCARNATION,
+            PARTITIONS.LEASE_EPOCH,
+            when(AGENTS.INCARNATION.isNull(), PARTITIONS.TAIL_WAL))
         .from(PARTITIONS)
-        .join(AGENTS)
+        .leftJoin(AGENTS)
         .on(AGENTS.INCARNATION.eq(PARTITIONS.INCARNATION).and(DatabaseLeases.LIVE))
+        .where(AGENTS.INCARNATION.isNotNull().or(PARTITIONS.TAIL_WAL.isNotNull()))
         .orderBy(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION)
-        .forEach(row ->
-            owners.put(
-                new PartitionId(row.value1(), row.value2()),
-                new Owner(row.value3(), row.value4())));
-    return owners;
+        .forEach(row -> {
+          var partition = new PartitionId(row.value1(), row.value2());
+          @Nullable UUID holder = row.value3();
+          if (holder != null) {
+            owners.put(partition, new Owner(holder, row.value4()));
+          } else {
+            orphanTails.put(partition, row.value5());
+          }
+        });
+    return new Partitions(owners, orphanTails);
+  }
+
+  private static Map<Integer, Owner> shards(DSLContext tx) {
+    var shards = new LinkedHashMap<Integer, Owner>();
+    tx.select(SHARD_LEASES.SHARD, AGENTS.INCARNATION, SHARD_LEASES.LEASE_EPOCH)
+        .from(SHARD_LEASES)
+        .join(AGENTS)
+        .on(AGENTS.INCARNATION.eq(SHARD_LEASES.INCARNATION).and(DatabaseLeases.LIVE))
+        .orderBy(SHARD_LEASES.SHARD)
+        .forEach(row -> shards.put(row.value1(), new Owner(row.value2(), row.value3())));
+    return shards;
   }
 
   private static List<LiveAgent> agents(DSLContext tx) {
@@ -132,7 +164,8 @@ final class DatabaseCatalog implements TopicCatalog {
             listeners
                 .computeIfAbsent(row.value1(), _ -> new TreeMap<>())
                 .put(row.value2(), row.value3()));
-    return tx.select(AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.RACK)
+    return tx.select(
+            AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.RACK, AGENTS.DRAINING)
         .from(AGENTS)
         .where(DatabaseLeases.LIVE)
         .orderBy(AGENTS.NODE_ID)
@@ -140,8 +173,10 @@ final class DatabaseCatalog implements TopicCatalog {
             new LiveAgent(
                 row.value1(),
                 row.value2(),
-                Optional.ofNullable(row.value3()),
-                listeners.getOrDefault(row.value1(), Map.of())));
+                row.value3(),
+                Optional.ofNullable(row.value4()),
+                listeners.getOrDefault(row.value1(), Map.of()),
+                row.value5()));
   }
 
   private static Map<Optional<Integer>, Map<String, String>> agentConfigs(DSLContext tx) {

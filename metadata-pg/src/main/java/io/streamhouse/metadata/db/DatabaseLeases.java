@@ -33,6 +33,7 @@ import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Param;
 import org.jooq.Query;
+import org.jooq.Select;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
@@ -102,22 +103,27 @@ final class DatabaseLeases implements Leases {
             .fetchOne();
     if (known != null) {
       if (!known.value3().equals("live")
-          || known.value1() != session.nodeId()
+          || session.nodeId().orElse(known.value1()) != known.value1()
           || !known.value2().equals(session.walId())) {
         throw new IllegalArgumentException(
             "incarnation " + session.incarnation() + " was used before");
       }
-      return Optional.of(new Registration.Registered(session.incarnation()));
+      return Optional.of(new Registration.Registered(session.incarnation(), known.value1()));
     }
-    var inUse =
-        tx.select(AGENTS.INCARNATION, AGENTS.RENEWALS)
-            .from(AGENTS)
-            .where(AGENTS.NODE_ID.eq(session.nodeId()))
-            .and(LIVE)
-            .and(AGENTS.WAL_ID.ne(session.walId()))
-            .fetchOne();
-    if (inUse != null) {
-      return Optional.of(new Registration.NodeIdInUse(inUse.value1(), inUse.value2()));
+    var before = newest(tx, session.walId());
+    int nodeId;
+    boolean unused = false;
+    if (session.nodeId().isPresent()) {
+      nodeId = session.nodeId().getAsInt();
+      var inUse = inUse(tx, nodeId, session.walId());
+      if (inUse != null) {
+        return Optional.of(inUse);
+      }
+    } else if (before != null && inUse(tx, before.nodeId, session.walId()) == null) {
+      nodeId = before.nodeId;
+    } else {
+      nodeId = unusedNodeId(tx, session.walId());
+      unused = true;
     }
     tx.update(AGENTS)
         .set(AGENTS.STATE, "dead")
@@ -126,15 +132,22 @@ final class DatabaseLeases implements Leases {
     var inserted =
         tx.insertInto(AGENTS)
             .set(AGENTS.INCARNATION, session.incarnation())
-            .set(AGENTS.NODE_ID, session.nodeId())
+            .set(AGENTS.NODE_ID, nodeId)
             .set(AGENTS.WAL_ID, session.walId())
+            .set(AGENTS.WAL_SESSION, before == null ? 1L : before.walSession + 1)
             .set(AGENTS.RACK, session.rack().orElse(null))
             .set(AGENTS.RENEWALS, 0L)
             .set(AGENTS.STATE, "live")
+            .set(AGENTS.DRAINING, false)
             .set(AGENTS.RENEWED_AT, currentLocalDateTime())
             .onConflictDoNothing()
             .execute();
     if (inserted == 0) {
+      return Optional.empty();
+    }
+    if (unused && tx.fetchExists(ofAnother(nodeId, session.walId()))) {
+      // Another was registered with it since we looked, and is over already: no index saw that.
+      tx.deleteFrom(AGENTS).where(AGENTS.INCARNATION.eq(session.incarnation())).execute();
       return Optional.empty();
     }
     session
@@ -146,7 +159,49 @@ final class DatabaseLeases implements Leases {
                 .set(AGENT_LISTENERS.ADDRESS, address)
                 .execute());
     DatabaseCatalog.raiseChanges(tx);
-    return Optional.of(new Registration.Registered(session.incarnation()));
+    return Optional.of(new Registration.Registered(session.incarnation(), nodeId));
+  }
+
+  private record Predecessor(int nodeId, long walSession) {}
+
+  /// The newest session of a WAL. Among rows older than the count of sessions only one can be live,
+  /// and the others' last renewal has to say.
+  private static @Nullable Predecessor newest(DSLContext tx, UUID walId) {
+    return tx.select(AGENTS.NODE_ID, AGENTS.WAL_SESSION)
+        .from(AGENTS)
+        .where(AGENTS.WAL_ID.eq(walId))
+        .orderBy(AGENTS.WAL_SESSION.desc(), when(LIVE, 0).otherwise(1), AGENTS.RENEWED_AT.desc())
+        .limit(1)
+        .fetchOne(row -> new Predecessor(row.value1(), row.value2()));
+  }
+
+  private static Registration.@Nullable NodeIdInUse inUse(DSLContext tx, int nodeId, UUID walId) {
+    return tx.select(AGENTS.INCARNATION, AGENTS.RENEWALS)
+        .from(AGENTS)
+        .where(AGENTS.NODE_ID.eq(nodeId))
+        .and(LIVE)
+        .and(AGENTS.WAL_ID.ne(walId))
+        .fetchOne(row -> new Registration.NodeIdInUse(row.value1(), row.value2()));
+  }
+
+  private static int unusedNodeId(DSLContext tx, UUID walId) {
+    var lowest = 0;
+    for (int used :
+        tx.selectDistinct(AGENTS.NODE_ID)
+            .from(AGENTS)
+            .where(AGENTS.WAL_ID.ne(walId).and(AGENTS.NODE_ID.ge(0)))
+            .orderBy(AGENTS.NODE_ID)
+            .fetch(AGENTS.NODE_ID)) {
+      if (used > lowest) {
+        break;
+      }
+      lowest++;
+    }
+    return lowest;
+  }
+
+  private static Select<?> ofAnother(int nodeId, UUID walId) {
+    return selectOne().from(AGENTS).where(AGENTS.NODE_ID.eq(nodeId).and(AGENTS.WAL_ID.ne(walId)));
   }
 
   @Override
@@ -224,6 +279,25 @@ final class DatabaseLeases implements Leases {
                 .execute();
             DatabaseCatalog.raiseChanges(tx);
           }
+        });
+  }
+
+  @Override
+  public boolean drain(int nodeId, boolean draining) {
+    var session = AGENTS.NODE_ID.eq(nodeId).and(LIVE);
+    return transactions.write(
+        "drain",
+        tx -> {
+          var changed =
+              tx.update(AGENTS)
+                  .set(AGENTS.DRAINING, draining)
+                  .where(session)
+                  .and(AGENTS.DRAINING.ne(draining))
+                  .execute();
+          if (changed == 1) {
+            DatabaseCatalog.raiseChanges(tx);
+          }
+          return changed == 1 || tx.fetchExists(AGENTS, session);
         });
   }
 
@@ -406,7 +480,7 @@ final class DatabaseLeases implements Leases {
     return held;
   }
 
-  private static List<Lease<PartitionId>> setTails(
+  private List<Lease<PartitionId>> setTails(
       DSLContext tx, List<Lease<PartitionId>> leases, Optional<UUID> walId) {
     var tail = tx.update(PARTITIONS).set(PARTITIONS.TAIL_WAL, walId.orElse(null));
     var update =
@@ -420,7 +494,25 @@ final class DatabaseLeases implements Leases {
         held.add(leases.get(i));
       }
     }
+    if (!allLive(tx, held)) {
+      DatabaseCatalog.raiseChanges(tx);
+    }
     return held;
+  }
+
+  /// Whether the sessions of these leases live, and do until the transaction ends. A session that
+  /// is over may still hold its leases, but its tails are in the image then. One that is just being
+  /// renewed counts as over, since an image read in vain costs less than waiting.
+  private boolean allLive(DSLContext tx, List<Lease<PartitionId>> leases) {
+    var sessions = leases.stream().map(Lease::incarnation).distinct().toList();
+    return sessions.isEmpty()
+        || transactions
+                .dialect()
+                .sharedNow(
+                    tx.selectOne().from(AGENTS).where(AGENTS.INCARNATION.in(sessions).and(LIVE)))
+                .fetch()
+                .size()
+            == sessions.size();
   }
 
   /// A batch of one statement with [#HELD] in it, once for each lease.
@@ -454,6 +546,18 @@ final class DatabaseLeases implements Leases {
   }
 
   @Override
+  public List<PartitionId> tailsIn(UUID walId) {
+    return transactions.read(
+        "tailsIn",
+        tx ->
+            tx.select(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION)
+                .from(PARTITIONS)
+                .where(PARTITIONS.TAIL_WAL.eq(walId))
+                .orderBy(PARTITIONS.TOPIC_ID, PARTITIONS.PARTITION)
+                .fetch(row -> new PartitionId(row.value1(), row.value2())));
+  }
+
+  @Override
   public List<Lease<Integer>> takeShards(UUID incarnation, Collection<Integer> shards) {
     return transactions.write(
         "takeShards",
@@ -468,20 +572,26 @@ final class DatabaseLeases implements Leases {
                   SHARD_LEASES)
               .fetch();
           // A statement of its own: it sees who has taken what while this one waited.
-          tx.update(SHARD_LEASES)
-              .set(SHARD_LEASES.INCARNATION, incarnation)
-              .set(SHARD_LEASES.LEASE_EPOCH, SHARD_LEASES.LEASE_EPOCH.plus(1))
-              .where(SHARD_LEASES.SHARD.in(shards))
-              .and(freeFor(incarnation, SHARD_LEASES.INCARNATION))
-              .and(live(incarnation))
-              .execute();
-          return tx.select(SHARD_LEASES.SHARD, SHARD_LEASES.LEASE_EPOCH)
-              .from(SHARD_LEASES)
-              .where(SHARD_LEASES.SHARD.in(shards))
-              .and(SHARD_LEASES.INCARNATION.eq(incarnation))
-              .and(live(incarnation))
-              .orderBy(SHARD_LEASES.SHARD)
-              .fetch(row -> new Lease<>(row.value1(), incarnation, row.value2()));
+          var taken =
+              tx.update(SHARD_LEASES)
+                  .set(SHARD_LEASES.INCARNATION, incarnation)
+                  .set(SHARD_LEASES.LEASE_EPOCH, SHARD_LEASES.LEASE_EPOCH.plus(1))
+                  .where(SHARD_LEASES.SHARD.in(shards))
+                  .and(freeFor(incarnation, SHARD_LEASES.INCARNATION))
+                  .and(live(incarnation))
+                  .execute();
+          var leases =
+              tx.select(SHARD_LEASES.SHARD, SHARD_LEASES.LEASE_EPOCH)
+                  .from(SHARD_LEASES)
+                  .where(SHARD_LEASES.SHARD.in(shards))
+                  .and(SHARD_LEASES.INCARNATION.eq(incarnation))
+                  .and(live(incarnation))
+                  .orderBy(SHARD_LEASES.SHARD)
+                  .fetch(row -> new Lease<Integer>(row.value1(), incarnation, row.value2()));
+          if (taken > 0) {
+            DatabaseCatalog.raiseChanges(tx);
+          }
+          return leases;
         });
   }
 
@@ -490,8 +600,16 @@ final class DatabaseLeases implements Leases {
     transactions.run(
         "releaseShards",
         tx -> {
+          var released = 0;
           for (var lease : leases) {
-            tx.update(SHARD_LEASES).setNull(SHARD_LEASES.INCARNATION).where(holds(lease)).execute();
+            released +=
+                tx.update(SHARD_LEASES)
+                    .setNull(SHARD_LEASES.INCARNATION)
+                    .where(holds(lease))
+                    .execute();
+          }
+          if (released > 0) {
+            DatabaseCatalog.raiseChanges(tx);
           }
         });
   }

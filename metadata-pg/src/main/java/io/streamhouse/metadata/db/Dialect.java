@@ -53,6 +53,11 @@ enum Dialect {
     }
 
     @Override
+    <R extends Record> ResultQuery<R> sharedNow(SelectForUpdateStep<R> select) {
+      return select;
+    }
+
+    @Override
     String stored(String text) {
       return text;
     }
@@ -84,6 +89,11 @@ enum Dialect {
     @Override
     <R extends Record> ResultQuery<R> shared(SelectForUpdateStep<R> select) {
       return select.forShare();
+    }
+
+    @Override
+    <R extends Record> ResultQuery<R> sharedNow(SelectForUpdateStep<R> select) {
+      return select.forShare().skipLocked();
     }
 
     // Its text cannot hold the character 0, which clients may well send. Two characters stand for
@@ -156,6 +166,9 @@ enum Dialect {
   /// The select, keeping the rows it finds as they are until the transaction ends; several
   /// transactions may.
   abstract <R extends Record> ResultQuery<R> shared(SelectForUpdateStep<R> select);
+
+  /// As [#shared], but leaves out rows that another transaction is changing, and so never waits.
+  abstract <R extends Record> ResultQuery<R> sharedNow(SelectForUpdateStep<R> select);
 
   /// Text from a client, which may hold any character, as the database can keep it.
   abstract String stored(String text);

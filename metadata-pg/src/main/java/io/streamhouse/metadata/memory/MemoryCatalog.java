@@ -38,6 +38,7 @@ final class MemoryCatalog implements TopicCatalog {
         () -> {
           var topics = new ArrayList<Topic>();
           var owners = new LinkedHashMap<PartitionId, Owner>();
+          var orphanTails = new LinkedHashMap<PartitionId, UUID>();
           for (var row : state.topicsByName.values()) {
             topics.add(topic(row));
             for (var p = 0; p < row.partitions.size(); p++) {
@@ -45,14 +46,31 @@ final class MemoryCatalog implements TopicCatalog {
               var owner = partition.incarnation;
               if (owner != null && state.live(owner)) {
                 owners.put(new PartitionId(row.id, p), new Owner(owner, partition.epoch));
+              } else if (partition.tail != null) {
+                orphanTails.put(new PartitionId(row.id, p), partition.tail.walId());
               }
+            }
+          }
+          var shards = new LinkedHashMap<Integer, Owner>();
+          for (var shard = 0; shard < state.shards.size(); shard++) {
+            var row = state.shards.get(shard);
+            var owner = row.incarnation;
+            if (owner != null && state.live(owner)) {
+              shards.put(shard, new Owner(owner, row.epoch));
             }
           }
           var agents = new ArrayList<LiveAgent>();
           for (var row : state.sessions.values()) {
             if (row.live) {
               var s = row.session;
-              agents.add(new LiveAgent(s.incarnation(), s.nodeId(), s.rack(), s.listeners()));
+              agents.add(
+                  new LiveAgent(
+                      s.incarnation(),
+                      row.nodeId,
+                      s.walId(),
+                      s.rack(),
+                      s.listeners(),
+                      row.draining));
             }
           }
           agents.sort(Comparator.comparingInt(LiveAgent::nodeId));
@@ -60,7 +78,8 @@ final class MemoryCatalog implements TopicCatalog {
           state.agentConfigs.forEach((node, values) -> configs.put(node, Map.copyOf(values)));
           var groups = new LinkedHashMap<String, Map<String, String>>();
           state.groupConfigs.forEach((group, values) -> groups.put(group, Map.copyOf(values)));
-          return new CatalogImage(state.changes, topics, owners, agents, configs, groups);
+          return new CatalogImage(
+              state.changes, topics, owners, orphanTails, shards, agents, configs, groups);
         });
   }
 

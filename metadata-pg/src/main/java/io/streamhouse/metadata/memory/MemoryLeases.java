@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 final class MemoryLeases implements Leases {
 
@@ -31,27 +32,65 @@ final class MemoryLeases implements Leases {
   private Registration registerNow(NewSession session) {
     var known = state.sessions.get(session.incarnation());
     if (known != null) {
-      if (!known.live || !known.session.equals(session)) {
+      if (!known.live
+          || session.nodeId().orElse(known.nodeId) != known.nodeId
+          || !known.session.walId().equals(session.walId())) {
         throw new IllegalArgumentException(
             "incarnation " + session.incarnation() + " was used before");
       }
-      return new Registration.Registered(session.incarnation());
+      return new Registration.Registered(session.incarnation(), known.nodeId);
     }
-    for (var other : state.sessions.values()) {
-      if (other.live
-          && other.session.nodeId() == session.nodeId()
-          && !other.session.walId().equals(session.walId())) {
-        return new Registration.NodeIdInUse(other.session.incarnation(), other.renewals);
+    int nodeId;
+    if (session.nodeId().isPresent()) {
+      nodeId = session.nodeId().getAsInt();
+      var holder = holder(nodeId);
+      if (holder != null && !holder.session.walId().equals(session.walId())) {
+        return new Registration.NodeIdInUse(holder.session.incarnation(), holder.renewals);
       }
+    } else {
+      nodeId = assigned(session.walId());
     }
     for (var other : state.sessions.values()) {
       if (other.session.walId().equals(session.walId())) {
         other.live = false;
       }
     }
-    state.sessions.put(session.incarnation(), new SessionRow(session));
+    state.sessions.put(session.incarnation(), new SessionRow(session, nodeId));
     state.changes++;
-    return new Registration.Registered(session.incarnation());
+    return new Registration.Registered(session.incarnation(), nodeId);
+  }
+
+  /// The live session of a node.
+  private @Nullable SessionRow holder(int nodeId) {
+    for (var row : state.sessions.values()) {
+      if (row.live && row.nodeId == nodeId) {
+        return row;
+      }
+    }
+    return null;
+  }
+
+  private int assigned(UUID walId) {
+    SessionRow newest = null;
+    var ofOthers = new HashSet<Integer>();
+    for (var row : state.sessions.values()) {
+      if (row.session.walId().equals(walId)) {
+        newest = row;
+      } else {
+        ofOthers.add(row.nodeId);
+      }
+    }
+    if (newest != null) {
+      var holder = holder(newest.nodeId);
+      if (holder == null || holder.session.walId().equals(walId)) {
+        return newest.nodeId;
+      }
+    }
+    var lowest = 0;
+    while (ofOthers.contains(lowest)) {
+      lowest++;
+    }
+    return lowest;
   }
 
   @Override
@@ -77,7 +116,7 @@ final class MemoryLeases implements Leases {
           for (var row : state.sessions.values()) {
             if (row.live) {
               var s = row.session;
-              seen.add(new ObservedSession(s.incarnation(), s.nodeId(), s.walId(), row.renewals));
+              seen.add(new ObservedSession(s.incarnation(), row.nodeId, s.walId(), row.renewals));
             }
           }
           seen.sort(Comparator.comparingInt(ObservedSession::nodeId));
@@ -122,6 +161,20 @@ final class MemoryLeases implements Leases {
     if (incarnation.equals(row.incarnation)) {
       row.incarnation = null;
     }
+  }
+
+  @Override
+  public boolean drain(int nodeId, boolean draining) {
+    return state.transaction(
+        "drain",
+        () -> {
+          var row = holder(nodeId);
+          if (row != null && row.draining != draining) {
+            row.draining = draining;
+            state.changes++;
+          }
+          return row != null;
+        });
   }
 
   @Override
@@ -208,14 +261,39 @@ final class MemoryLeases implements Leases {
         "setTails",
         () -> {
           var held = new ArrayList<Lease<PartitionId>>();
+          var shown = false;
           for (var lease : leases) {
             var row = state.partition(lease.key());
             if (row != null && row.heldBy(lease)) {
               row.tail = walId.map(wal -> new Tail(wal, lease.epoch())).orElse(null);
               held.add(lease);
+              // Of a session that is over, it is in the image.
+              shown |= !state.live(lease.incarnation());
             }
           }
+          if (shown) {
+            state.changes++;
+          }
           return held;
+        });
+  }
+
+  @Override
+  public List<PartitionId> tailsIn(UUID walId) {
+    return state.transaction(
+        "tailsIn",
+        () -> {
+          var tails = new ArrayList<PartitionId>();
+          for (var topic : state.topicsById.values()) {
+            for (var p = 0; p < topic.partitions.size(); p++) {
+              var tail = topic.partitions.get(p).tail;
+              if (tail != null && tail.walId().equals(walId)) {
+                tails.add(new PartitionId(topic.id, p));
+              }
+            }
+          }
+          tails.sort(Comparator.naturalOrder());
+          return tails;
         });
   }
 
@@ -236,6 +314,9 @@ final class MemoryLeases implements Leases {
               taken.add(new Lease<>(shard, incarnation, row.epoch));
             }
           }
+          if (!taken.isEmpty()) {
+            state.changes++;
+          }
           return taken;
         });
   }
@@ -245,10 +326,15 @@ final class MemoryLeases implements Leases {
     state.run(
         "releaseShards",
         () -> {
+          var released = false;
           for (var lease : leases) {
             if (state.holds(lease)) {
               state.shards.get(lease.key()).incarnation = null;
+              released = true;
             }
+          }
+          if (released) {
+            state.changes++;
           }
         });
   }
@@ -261,7 +347,7 @@ final class MemoryLeases implements Leases {
           var holder = state.shards.get(shard).incarnation;
           var session = holder == null ? null : state.sessions.get(holder);
           return session != null && session.live
-              ? OptionalInt.of(session.session.nodeId())
+              ? OptionalInt.of(session.nodeId)
               : OptionalInt.empty();
         });
   }

@@ -165,11 +165,14 @@ final class State {
 
   static final class SessionRow {
     final NewSession session;
+    final int nodeId;
     long renewals;
     boolean live = true;
+    boolean draining;
 
-    SessionRow(NewSession session) {
+    SessionRow(NewSession session, int nodeId) {
       this.session = session;
+      this.nodeId = nodeId;
     }
   }
 

@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -112,7 +113,8 @@ class PostgresFaultTest {
   }
 
   private NewSession session(UUID incarnation) {
-    return new NewSession(incarnation, 1, walId, Optional.empty(), Map.of("PLAIN", "host:1"));
+    return new NewSession(
+        incarnation, OptionalInt.of(1), walId, Optional.empty(), Map.of("PLAIN", "host:1"));
   }
 
   private List<Lease<PartitionId>> take() {
@@ -224,7 +226,7 @@ class PostgresFaultTest {
       var session = session(id());
       attempt.made(() -> store.leases().register(session));
       assertThat(store.leases().register(session))
-          .isEqualTo(new Registration.Registered(session.incarnation()));
+          .isEqualTo(new Registration.Registered(session.incarnation(), 1));
       assertThat(store.leases().sessions()).hasSize(1);
     });
   }

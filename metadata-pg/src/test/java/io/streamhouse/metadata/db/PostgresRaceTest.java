@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -67,7 +68,7 @@ class PostgresRaceTest {
   }
 
   private NewSession session(int nodeId) {
-    return new NewSession(id(), nodeId, id(), Optional.empty(), Map.of());
+    return new NewSession(id(), OptionalInt.of(nodeId), id(), Optional.empty(), Map.of());
   }
 
   private <T> List<T> together(IntFunction<T> each) throws Exception {

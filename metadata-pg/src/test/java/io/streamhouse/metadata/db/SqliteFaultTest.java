@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.stream.IntStream;
@@ -82,7 +83,8 @@ class SqliteFaultTest {
   }
 
   private NewSession session(UUID incarnation) {
-    return new NewSession(incarnation, 1, walId, Optional.empty(), Map.of("PLAIN", "host:1"));
+    return new NewSession(
+        incarnation, OptionalInt.of(1), walId, Optional.empty(), Map.of("PLAIN", "host:1"));
   }
 
   private List<Claim> claims() {

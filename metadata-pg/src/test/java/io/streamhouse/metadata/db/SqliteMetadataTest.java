@@ -109,6 +109,8 @@ class SqliteMetadataTest extends MetadataStoreContract {
         var statement = connection.createStatement()) {
       statement.execute("drop table group_configs");
       statement.execute("alter table consumer_offsets drop column expire_millis");
+      statement.execute("alter table agents drop column draining");
+      statement.execute("alter table agents drop column wal_session");
       statement.execute("delete from flyway_schema_history where version > 1");
     }
     store = open();

@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -250,7 +251,11 @@ class TwinTest {
         sessions.isEmpty() || random.nextBoolean() ? RandomIds.next(random) : any(sessions).walId();
     var session =
         new NewSession(
-            RandomIds.next(random), random.nextInt(3), wal, Optional.empty(), Map.of("A", "b:1"));
+            RandomIds.next(random),
+            OptionalInt.of(random.nextInt(3)),
+            wal,
+            Optional.empty(),
+            Map.of("A", "b:1"));
     both(store -> store.leases().register(session));
     sessions.add(session);
   }
