@@ -25,6 +25,7 @@ import io.streamhouse.broker.http.MetricsPage;
 import io.streamhouse.broker.http.Page;
 import io.streamhouse.broker.http.ReadyPage;
 import io.streamhouse.broker.lease.Session;
+import io.streamhouse.broker.lease.SessionObserver;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.FlushDriver;
 import io.streamhouse.broker.partition.FlushOptions;
@@ -56,9 +57,11 @@ import io.streamhouse.broker.sweep.SweepMetrics;
 import io.streamhouse.broker.sweep.SweepOptions;
 import io.streamhouse.broker.sweep.Sweeper;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
+import io.streamhouse.broker.wal.WalDirectories;
 import io.streamhouse.broker.wal.WalMetrics;
 import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
@@ -86,6 +89,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -112,6 +116,16 @@ public final class Agent implements AutoCloseable {
 
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(3);
 
+  /// How long a stop may take to hand partitions over; what is left is free once the session ends.
+  private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(8);
+
+  /// How often what is being handed over is looked at: short against what its clients wait.
+  private static final Duration HAND_OVER_STEP = Duration.ofMillis(20);
+
+  /// How often sessions of other agents are looked at, of their time-out: a failover takes at most
+  /// that much longer.
+  private static final int LOOKS = 20;
+
   private final ArrayDeque<Part> parts = new ArrayDeque<>();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private List<String> addresses = List.of();
@@ -124,6 +138,11 @@ public final class Agent implements AutoCloseable {
   private volatile TopicDefaults topicDefaults = TopicDefaults.none();
 
   private boolean closed;
+  private volatile boolean stopping;
+  private volatile boolean sessionOver;
+
+  /// Stops acting as an owner of anything.
+  private volatile Runnable whenSessionOver = () -> {};
 
   /// Confined to housekeeping.
   private int ticksSinceLogFailed;
@@ -153,49 +172,59 @@ public final class Agent implements AutoCloseable {
     }
   }
 
-  private void run(AgentConfig config, TimeSource time)
+  private void run(AgentConfig given, TimeSource time)
       throws IOException, DataDirectoryUnusable, Session.NodeIdInUse {
     RandomGenerator random = new SecureRandom();
-    var storage = config.storage();
-    if (config.directBytes().compareTo(BigInteger.valueOf(BatchMemory.limit())) > 0) {
+    var storage = given.storage();
+    if (given.directBytes().compareTo(BigInteger.valueOf(BatchMemory.limit())) > 0) {
       log.warn(
           "requests, responses, unflushed records and cached blocks may need more memory than the"
               + " JVM has outside its heap; raise -XX:MaxDirectMemorySize in STREAMHOUSE_OPTS or"
               + " lower their limits bytes={} limit={}",
-          config.directBytes(),
+          given.directBytes(),
           BatchMemory.limit());
     }
     var meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     started("metrics", meters::close);
     var health = new Health();
 
-    var directory = DataDirectory.open(storage.dataDir(), config.nodeId(), random);
+    boolean clustered = given.metadata().shared();
+    var directory =
+        DataDirectory.open(
+            storage.dataDir(),
+            given.nodeIdGiven() ? OptionalInt.of(given.nodeId()) : OptionalInt.empty(),
+            random);
     started("data directory", directory);
-    var metadata = metadata(config.metadata(), random);
+    var metadata = metadata(given.metadata(), random);
     started("metadata", metadata);
     metadata.observe(new MetadataMetrics(meters));
     directory.join(metadata.clusterId());
 
     // Ports come early: a taken one fails the start before anything is recovered.
-    var server = KafkaServer.bind(listeners(config), serverOptions(config));
+    var server = KafkaServer.bind(listeners(given), serverOptions(given));
     started("listeners", server);
     ServerMetrics.register(meters, server);
-    var advertised = advertised(config, server);
+    var advertised = advertised(given, server);
 
     var incarnation = new UUID(random.nextLong(), random.nextLong());
+    var looks = looks(given.session());
     var session =
-        Session.begin(
+        begin(
             metadata.leases(),
             new NewSession(
                 incarnation,
-                OptionalInt.of(config.nodeId()),
+                directory.nodeId().isPresent() || clustered
+                    ? directory.nodeId()
+                    : OptionalInt.of(given.nodeId()),
                 directory.walId(),
-                config.rack(),
+                given.rack(),
                 advertised),
-            config.session().timeout(),
-            AgentConfig.Session.MARGIN,
+            given.session(),
+            clustered,
             time);
     started("session", session::end);
+    directory.assign(session.nodeId());
+    var config = given.withNodeId(session.nodeId());
     AgentHealth.session(health, session);
     var renewal = new ThreadLoop("session", this::die);
     started("session renewal", renewal);
@@ -225,21 +254,23 @@ public final class Agent implements AutoCloseable {
 
     topicDefaults = topicDefaults(config, catalog.image());
     var flushSignal = new FlushSignal();
-    var leases =
-        new PartitionLeases(
-            metadata.leases(),
+    var logs = WalDirectories.of(directory.walId(), directory.wal(), config.wal().shared());
+    var cluster =
+        new Leadership.Cluster(
             incarnation,
             directory.walId(),
-            topic -> !settings(topic, topicDefaults).objectDurable());
+            topic -> !settings(topic, topicDefaults).objectDurable(),
+            topic -> TopicConfig.resolve(topic.configs(), topicDefaults).uncleanLeaderElection());
+    var leases = new PartitionLeases(metadata.leases(), incarnation, directory.walId());
     Predicate<UUID> deleted =
         topic -> metadata.topics().deletedAmong(List.of(topic)).contains(topic);
     var recovery =
         Recovery.run(
             catalog.image(),
             leases,
+            cluster,
             deleted,
-            WalMetrics.measure(new DirectoryWalFiles(directory.wal()), meters, time),
-            directory.walId(),
+            WalMetrics.measure(DirectoryWalFiles.open(logs.own()), meters, time),
             walOptions(config),
             time);
     var wal = recovery.wal();
@@ -264,22 +295,22 @@ public final class Agent implements AutoCloseable {
     var leadership =
         new Leadership(
             leases,
-            (grant, settings) ->
+            cluster,
+            logs::find,
+            (grant, tail, adopted, settings) ->
                 new Partition(
-                    grant,
-                    recovery.replay().take(grant),
-                    settings,
-                    session,
-                    wal,
-                    budget,
-                    background,
-                    time),
+                    grant, tail, adopted, settings, session, wal, budget, background, time),
             topic -> settings(topic, topicDefaults),
-            deleted);
+            deleted,
+            recovery.replay(),
+            flushSignal,
+            time);
     var _ = leadership.open(catalog.image(), recovery.grants());
     started("leadership", leadership::release);
+    whenSessionOver = () -> changes.execute(leadership::abandon);
     AgentHealth.flushing(health, leadership, catalog);
     PartitionMetrics.register(meters, leadership, budget);
+    AgentHealth.waiting(health, leadership);
     catalog.follow(image -> {
       topicDefaults = topicDefaults(config, image);
       return leadership.reconcile(image);
@@ -327,6 +358,15 @@ public final class Agent implements AutoCloseable {
           }
         });
 
+    every(
+        housekeeping,
+        HAND_OVER_STEP,
+        () -> {
+          if (leadership.busy()) {
+            changes.execute(() -> step(leadership, catalog));
+          }
+        });
+
     var retention =
         new Retention(
             leadership::all, metadata.manifest(), config.topicLife().retentionCheck(), time);
@@ -348,12 +388,27 @@ public final class Agent implements AutoCloseable {
     AgentHealth.sweeping(health, sweeper);
     every(sweeping, sweeps.pause(), sweeper::pass);
 
+    if (clustered) {
+      var observing = new ThreadLoop("observer", this::die);
+      started("observer", observing);
+      var observer =
+          new SessionObserver(
+              metadata.leases(), incarnation, config.session().timeout(), looks, time);
+      every(
+          observing,
+          looks,
+          () -> {
+            if (observer.look() > 0) {
+              var _ = catalog.refresh();
+            }
+          });
+    }
     var refreshed = catalog.refresh();
     refreshed.join();
     metadata.watch(() -> {
       var _ = catalog.refresh();
     });
-    var logs =
+    var stored =
         new StoredLogs(
             leadership, catalog::image, metadata.manifest(), segments, blocking, searching);
     var features = Features.NONE;
@@ -369,7 +424,7 @@ public final class Agent implements AutoCloseable {
     handlers.addAll(
         DataApis.handlers(
             catalog,
-            logs,
+            stored,
             new StoredLogDirectory(
                 storage.dataDir(), leadership::all, metadata.manifest(), incarnation, blocking),
             timers,
@@ -398,11 +453,13 @@ public final class Agent implements AutoCloseable {
             random,
             config.groups(),
             group -> catalog.image().groupConfigs(group),
-            () -> Topics.of(catalog.image()));
+            () -> Topics.of(catalog.image()),
+            catalog::image);
     groups.start();
+    catalog.onImage(groups::follow);
     GroupMetrics.register(meters, groups);
     handlers.addAll(GroupApis.handlers(catalog, groups, time, config.groups()));
-    every(housekeeping, TICK, logs::prune);
+    every(housekeeping, TICK, stored::prune);
     var process = new ProcessMetrics(meters);
     started("process metrics", process);
     var pages =
@@ -418,6 +475,10 @@ public final class Agent implements AutoCloseable {
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.
     started("groups", groups);
+    if (clustered) {
+      // First of all, while clients are still served.
+      started("hand-over", () -> handOver(metadata.leases(), session, catalog, leadership, time));
+    }
     log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);
   }
 
@@ -574,14 +635,87 @@ public final class Agent implements AutoCloseable {
         config.durability() == Durability.OBJECT);
   }
 
+  private static Duration looks(AgentConfig.Session session) {
+    return Duration.ofNanos(session.timeout().toNanos() / LOOKS);
+  }
+
+  /// Begins a session. Where another one has this node's number it is waited for: an agent that
+  /// lost its data directory comes back before its old session is over.
+  private static Session begin(
+      Leases leases,
+      NewSession wanted,
+      AgentConfig.Session config,
+      boolean clustered,
+      TimeSource time)
+      throws Session.NodeIdInUse {
+    var observer =
+        new SessionObserver(leases, wanted.incarnation(), config.timeout(), looks(config), time);
+    long deadline = time.nanos() + 2 * config.timeout().toNanos();
+    while (true) {
+      try {
+        return Session.begin(leases, wanted, config.timeout(), AgentConfig.Session.MARGIN, time);
+      } catch (Session.NodeIdInUse inUse) {
+        if (!clustered || time.nanos() - deadline > 0) {
+          throw inUse;
+        }
+        log.info("waiting for an older session to end why={}", inUse.getMessage());
+      }
+      var _ = observer.look();
+      LockSupport.parkNanos(looks(config).toNanos());
+    }
+  }
+
+  /// A session that others ended is over for good: this agent stops acting as an owner, and begins
+  /// anew.
   private void renew(Session session) {
+    if (sessionOver) {
+      return;
+    }
     try {
       session.renew();
     } catch (MetadataUnavailable unreachable) {
       log.warn("session not renewed why={}", unreachable.toString());
     }
-    if (session.over()) {
-      die(new IllegalStateException("another agent declared this session dead"));
+    if (session.over() && !stopping) {
+      log.warn("the session is over: the agent begins a new one");
+      sessionOver = true;
+      waitsFor = "the session is over";
+      whenSessionOver.run();
+      stopped.countDown();
+    }
+  }
+
+  private void step(Leadership leadership, StoredCatalog catalog) {
+    try {
+      if (leadership.step(catalog.image())) {
+        var _ = catalog.refresh();
+      }
+    } catch (MetadataUnavailable failed) {
+      log.warn("leases could not be changed, it is tried again why={}", failed.toString());
+    } catch (RuntimeException | Error bug) {
+      die(bug);
+    }
+  }
+
+  /// Gives everything that others can lead to them, so that clients go over to them while this
+  /// agent still tells them where to.
+  private void handOver(
+      Leases leases,
+      Session session,
+      StoredCatalog catalog,
+      Leadership leadership,
+      TimeSource time) {
+    boolean successor =
+        catalog.image().agents().stream()
+            .anyMatch(agent -> agent.nodeId() != session.nodeId() && !agent.draining());
+    if (!session.holds() || !successor) {
+      return;
+    }
+    leases.drain(session.nodeId(), true);
+    var _ = catalog.refresh();
+    var deadline = time.nanos() + HAND_OVER_LIMIT.toNanos();
+    while (!leadership.all().isEmpty() && session.holds() && time.nanos() < deadline) {
+      LockSupport.parkNanos(HAND_OVER_STEP.toNanos());
     }
   }
 
@@ -643,7 +777,12 @@ public final class Agent implements AutoCloseable {
     return httpAddress;
   }
 
-  /// Waits until the agent was closed.
+  /// Whether it stopped by itself because others ended its session: then it can be started again.
+  public boolean sessionOver() {
+    return sessionOver;
+  }
+
+  /// Waits until the agent was closed, or stopped by itself.
   public void awaitStopped() throws InterruptedException {
     stopped.await();
   }
@@ -672,6 +811,7 @@ public final class Agent implements AutoCloseable {
       return;
     }
     closed = true;
+    stopping = true;
     waitsFor = "stopping";
     while (!parts.isEmpty()) {
       var part = parts.pop();

@@ -46,6 +46,17 @@ final class AgentHealth {
                 .toList());
   }
 
+  static void waiting(Health health, Leadership leadership) {
+    health.add(
+        "tails",
+        () ->
+            leadership.waiting().entrySet().stream()
+                .map(one ->
+                    "%d partition(s) wait for the write-ahead log %s of an agent that is away"
+                        .formatted(one.getValue().size(), one.getKey()))
+                .toList());
+  }
+
   static void sweeping(Health health, Sweeper sweeper) {
     health.add("sweeper", unless(sweeper::whyStopped));
   }

@@ -1,7 +1,6 @@
 package io.streamhouse.broker.api;
 
 import io.streamhouse.broker.catalog.Image;
-import io.streamhouse.broker.catalog.Placement;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.PartitionId;
 import java.util.ArrayList;
@@ -64,7 +63,7 @@ final class Leaders {
           ? new Leader(Errors.LISTENER_NOT_FOUND, -1, held.leaseEpoch(), List.of())
           : new Leader(Errors.NONE, endpoint.nodeId(), held.leaseEpoch(), endpoint.alone());
     }
-    var next = Placement.of(partition, image.agents());
+    var next = image.preferred(partition);
     var endpoint = next == null ? null : byIncarnation.get(next.incarnation());
     if (endpoint != null) {
       return new Leader(Errors.NONE, endpoint.nodeId(), -1, endpoint.alone());

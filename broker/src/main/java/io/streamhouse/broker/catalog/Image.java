@@ -1,6 +1,7 @@
 package io.streamhouse.broker.catalog;
 
 import io.streamhouse.metadata.CatalogImage;
+import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.Topic;
 import java.util.Collection;
@@ -19,7 +20,8 @@ public final class Image {
   private final CatalogImage stored;
   private final Map<String, Topic> byName;
   private final Map<UUID, Topic> byId;
-  private final Map<UUID, CatalogImage.LiveAgent> agents;
+  private final Map<UUID, LiveAgent> agents;
+  private final List<LiveAgent> willing;
   private final String clusterId;
 
   public Image(String clusterId, CatalogImage stored) {
@@ -27,6 +29,7 @@ public final class Image {
     this.stored = stored;
     this.byName = HashMap.newHashMap(stored.topics().size());
     this.byId = HashMap.newHashMap(stored.topics().size());
+    this.willing = Placement.willing(stored.agents());
     this.agents = HashMap.newHashMap(stored.agents().size());
     for (var topic : stored.topics()) {
       byName.put(topic.name(), topic);
@@ -57,7 +60,7 @@ public final class Image {
     return byId.get(id);
   }
 
-  public List<CatalogImage.LiveAgent> agents() {
+  public List<LiveAgent> agents() {
     return stored.agents();
   }
 
@@ -71,8 +74,35 @@ public final class Image {
     return agent == null ? null : new Leader(agent, owner.leaseEpoch());
   }
 
+  /// Who should lead a partition; null when no agent is live.
+  public @Nullable LiveAgent preferred(PartitionId partition) {
+    return Placement.of(partition, willing);
+  }
+
+  /// Who coordinates the groups of a shard, if anybody does.
+  public @Nullable LiveAgent coordinator(int shard) {
+    var owner = stored.shards().get(shard);
+    return owner == null ? null : agents.get(owner.incarnation());
+  }
+
+  /// Who should coordinate the groups of a shard; null when no agent is live.
+  public @Nullable LiveAgent preferredCoordinator(int shard) {
+    return Placement.ofShard(shard, willing);
+  }
+
+  /// An agent by its session; null when that is not live.
+  public @Nullable LiveAgent agent(UUID incarnation) {
+    return agents.get(incarnation);
+  }
+
+  /// In whose log the tail of a partition is that nobody holds; null where it has none, or where
+  /// somebody holds it.
+  public @Nullable UUID orphanTail(PartitionId partition) {
+    return stored.orphanTails().get(partition);
+  }
+
   /// @param leaseEpoch the leader epoch on the wire
-  public record Leader(CatalogImage.LiveAgent agent, int leaseEpoch) {}
+  public record Leader(LiveAgent agent, int leaseEpoch) {}
 
   /// Dynamic agent configs: of one node, or with an empty key the cluster-wide default.
   public Map<String, String> agentConfigs(Optional<Integer> nodeId) {

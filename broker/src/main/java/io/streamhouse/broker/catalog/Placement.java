@@ -13,13 +13,33 @@ public final class Placement {
 
   private Placement() {}
 
-  /// The agent with the highest score for this partition, ties to the lower node id; null when no
-  /// agent is live. Scores use node ids, so a restart moves nothing.
-  public static @Nullable LiveAgent of(PartitionId partition, List<LiveAgent> agents) {
+  /// Of these agents those that take leases: all that are not being drained, or all where nobody
+  /// else is there to take over.
+  public static List<LiveAgent> willing(List<LiveAgent> agents) {
+    var willing = agents.stream().filter(agent -> !agent.draining()).toList();
+    return willing.isEmpty() ? agents : willing;
+  }
+
+  /// The agent with the highest score for this partition, ties to the lower node id; null when
+  /// there is none. Scores use node ids, so a restart moves nothing.
+  ///
+  /// @param willing to choose from
+  public static @Nullable LiveAgent of(PartitionId partition, List<LiveAgent> willing) {
+    long hash = mix(partition.topicId().getMostSignificantBits());
+    hash = mix(hash ^ partition.topicId().getLeastSignificantBits());
+    return best(mix(hash ^ partition.partition()), willing);
+  }
+
+  /// As [#of], for a shard of groups.
+  public static @Nullable LiveAgent ofShard(int shard, List<LiveAgent> willing) {
+    return best(mix(shard), willing);
+  }
+
+  private static @Nullable LiveAgent best(long key, List<LiveAgent> willing) {
     LiveAgent best = null;
     long bestScore = 0;
-    for (var agent : agents) {
-      long score = score(partition, agent.nodeId());
+    for (var agent : willing) {
+      long score = mix(key ^ agent.nodeId());
       int order = best == null ? 1 : Long.compareUnsigned(score, bestScore);
       if (best == null || order > 0 || (order == 0 && agent.nodeId() < best.nodeId())) {
         best = agent;
@@ -27,13 +47,6 @@ public final class Placement {
       }
     }
     return best;
-  }
-
-  private static long score(PartitionId partition, int nodeId) {
-    long hash = mix(partition.topicId().getMostSignificantBits());
-    hash = mix(hash ^ partition.topicId().getLeastSignificantBits());
-    hash = mix(hash ^ partition.partition());
-    return mix(hash ^ nodeId);
   }
 
   /// The finalizer of SplitMix64: every input bit reaches every output bit.

@@ -2,6 +2,7 @@ package io.streamhouse.broker.catalog;
 
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.Topic;
 import io.streamhouse.metadata.TopicCatalog;
 import io.streamhouse.metadata.TopicCatalog.AddPartitions;
@@ -17,8 +18,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +43,10 @@ public final class StoredCatalog implements Catalog {
   /// that came of it.
   private static final int MOST_ROUNDS = 8;
 
+  /// How long new partitions are waited for that other agents are to lead. Whoever asks for them
+  /// before gets an answer that clients try again after.
+  private static final Duration LEADERS_LIMIT = Duration.ofSeconds(2);
+
   private final TopicCatalog topics;
   private final String clusterId;
   private final Executor blocking;
@@ -52,7 +59,11 @@ public final class StoredCatalog implements Catalog {
   private boolean running;
   private boolean retrying;
 
+  /// Changes that are made and wait for their partitions to be led.
+  private final List<Change<?>> unled = new ArrayList<>();
+
   private volatile Function<Image, Boolean> follower = _ -> false;
+  private volatile Runnable told = () -> {};
   private volatile Image image;
 
   /// Reads the first image; blocks.
@@ -74,6 +85,11 @@ public final class StoredCatalog implements Catalog {
     this.image = read();
   }
 
+  /// Who is told, after it is published, that there is a new image; must not block.
+  public void onImage(Runnable told) {
+    this.told = told;
+  }
+
   /// Who acts on a new image before anybody sees it, taking and giving up leadership; answers
   /// whether it changed something itself, so that the image must be read again.
   public void follow(Function<Image, Boolean> follower) {
@@ -88,7 +104,10 @@ public final class StoredCatalog implements Catalog {
   @Override
   public CompletableFuture<CreateTopic> create(
       String name, int partitions, Map<String, String> configs) {
-    return change(() -> topics.create(name, partitions, configs));
+    return change(
+        () -> topics.create(name, partitions, configs),
+        (created, seen) ->
+            !(created instanceof CreateTopic.Created(var topic)) || led(topic, seen));
   }
 
   @Override
@@ -98,7 +117,21 @@ public final class StoredCatalog implements Catalog {
 
   @Override
   public CompletableFuture<AddPartitions> addPartitions(UUID topicId, int total) {
-    return change(() -> topics.addPartitions(topicId, total));
+    return change(
+        () -> topics.addPartitions(topicId, total),
+        (added, seen) -> !(added instanceof AddPartitions.Added(var topic)) || led(topic, seen));
+  }
+
+  /// Whether somebody leads every partition of a topic, or there is no such topic any more.
+  private static boolean led(Topic topic, Image seen) {
+    if (seen.topic(topic.id()) != null) {
+      for (int i = 0; i < topic.partitions(); i++) {
+        if (seen.leader(new PartitionId(topic.id(), i)) == null) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   @Override
@@ -141,17 +174,22 @@ public final class StoredCatalog implements Catalog {
 
   private static final class Change<T> {
     private final Transaction<T> transaction;
+    private final BiPredicate<T, Image> settled;
     private final CompletableFuture<T> future = new CompletableFuture<>();
     private Runnable outcome = () -> {};
+    private Predicate<Image> visible = _ -> true;
 
-    Change(Transaction<T> transaction) {
+    /// @param settled whether an image shows all of what the outcome promises
+    Change(Transaction<T> transaction, BiPredicate<T, Image> settled) {
       this.transaction = transaction;
+      this.settled = settled;
     }
 
     void run() {
       try {
         T done = transaction.run();
         outcome = () -> future.complete(done);
+        visible = seen -> settled.test(done, seen);
       } catch (RuntimeException failed) {
         outcome = () -> future.completeExceptionally(failed);
       }
@@ -159,7 +197,12 @@ public final class StoredCatalog implements Catalog {
   }
 
   private <T> CompletableFuture<T> change(Transaction<T> transaction) {
-    var change = new Change<>(transaction);
+    return change(transaction, (_, _) -> true);
+  }
+
+  private <T> CompletableFuture<T> change(
+      Transaction<T> transaction, BiPredicate<T, Image> settled) {
+    var change = new Change<>(transaction, settled);
     boolean start;
     lock.lock();
     try {
@@ -214,8 +257,40 @@ public final class StoredCatalog implements Catalog {
       }
       changes.forEach(Change::run);
       update();
-      changes.forEach(change -> change.outcome.run());
+      answer(changes);
     }
+  }
+
+  /// Answers what the image shows, now or, at the latest, after a while.
+  private void answer(List<Change<?>> changes) {
+    var seen = image;
+    var ready = new ArrayList<Change<?>>();
+    var late = new ArrayList<Change<?>>();
+    lock.lock();
+    try {
+      unled.removeIf(change -> change.visible.test(seen) && ready.add(change));
+      for (var change : changes) {
+        (change.visible.test(seen) ? ready : late).add(change);
+      }
+      unled.addAll(late);
+    } finally {
+      lock.unlock();
+    }
+    ready.forEach(change -> change.outcome.run());
+    if (!late.isEmpty()) {
+      var _ = timers.after(LEADERS_LIMIT, () -> answerAnyway(late));
+    }
+  }
+
+  private void answerAnyway(List<Change<?>> late) {
+    List<Change<?>> overdue;
+    lock.lock();
+    try {
+      overdue = late.stream().filter(unled::remove).toList();
+    } finally {
+      lock.unlock();
+    }
+    overdue.forEach(change -> change.outcome.run());
   }
 
   private void update() {
@@ -225,6 +300,7 @@ public final class StoredCatalog implements Catalog {
         boolean changed = follower.apply(fresh);
         if (!changed || i == MOST_ROUNDS - 1) {
           image = fresh;
+          told.run();
         }
       }
     } catch (MetadataUnavailable unreachable) {

@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,8 @@ public final class Main {
 
   /// Below the half minute that supervisors commonly wait before they kill.
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(20);
+
+  private static final Duration RESTART_PAUSE = Duration.ofSeconds(2);
 
   private static final String USAGE =
       """
@@ -88,6 +91,11 @@ public final class Main {
       }
 
       @Override
+      public boolean sessionOver() {
+        return agent.sessionOver();
+      }
+
+      @Override
       public void close() {
         agent.close();
       }
@@ -123,8 +131,9 @@ public final class Main {
   private int start(List<String> arguments) {
     var stopping = new AtomicBoolean();
     var running = new AtomicReference<@Nullable RunningAgent>();
+    AgentConfig config;
     try {
-      var config = configure(arguments);
+      config = configure(arguments);
       if (config == null) {
         return MISUSED;
       }
@@ -143,10 +152,21 @@ public final class Main {
     }
     var agent = Objects.requireNonNull(running.get());
     announce(agent);
-    try {
-      agent.awaitStopped();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    while (true) {
+      try {
+        agent.awaitStopped();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      if (!agent.sessionOver() || stopping.get()) {
+        break;
+      }
+      agent.close();
+      agent = startAgain(config, stopping);
+      if (agent == null) {
+        return OK;
+      }
+      running.set(agent);
     }
     if (!stopping.compareAndSet(false, true)) {
       // The shutdown hook has the exit code; this thread has nothing more to say.
@@ -155,6 +175,25 @@ public final class Main {
     err.println("streamhouse: the agent stopped by itself; the log says why");
     agent.close();
     return FAILED;
+  }
+
+  /// Starts an agent whose session others ended, in the same process: nobody need be there to do
+  /// it. What it needs may be away at first, so it tries until it is told to stop.
+  ///
+  /// @return null when told to stop
+  private @Nullable RunningAgent startAgain(AgentConfig config, AtomicBoolean stopping) {
+    while (!stopping.get()) {
+      try {
+        var agent = starter.start(config, TimeSource.system());
+        agent.listenAddresses().forEach(address -> out.println("listening again on " + address));
+        out.flush();
+        return agent;
+      } catch (StartFailure failed) {
+        err.println("streamhouse: cannot start again yet: " + failed.getMessage());
+        LockSupport.parkNanos(RESTART_PAUSE.toNanos());
+      }
+    }
+    return null;
   }
 
   /// @return null when it is wrong, which has been said

@@ -18,6 +18,9 @@ interface RunningAgent extends AutoCloseable {
   /// Waits until the agent has stopped, by [#close] or because it cannot go on.
   void awaitStopped() throws InterruptedException;
 
+  /// Whether it stopped because others ended its session, so that another one may begin.
+  boolean sessionOver();
+
   /// Drains, flushes what it can in bounded time, and releases everything.
   @Override
   void close();

@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Everything an agent is told at its start, checked; one record per concern.
 ///
-/// @param nodeId this agent's number in the cluster
+/// @param nodeId this agent's number in the cluster; where it was not given, until it is known
+///   otherwise ([#withNodeId]), 0
+/// @param nodeIdGiven whether it was
 /// @param rack told to clients
 /// @param topicDefaults what topics get that set nothing themselves, before run-time alterations
 /// @param given every property as it was given
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 /// @param withoutEffect names given that mean something to Kafka and nothing here, sorted
 public record AgentConfig(
     int nodeId,
+    boolean nodeIdGiven,
     Optional<String> rack,
     Network network,
     Http http,
@@ -50,6 +53,30 @@ public record AgentConfig(
     given = Map.copyOf(given);
     derived = Map.copyOf(derived);
     withoutEffect = List.copyOf(withoutEffect);
+  }
+
+  /// The same, of an agent that was assigned this number.
+  public AgentConfig withNodeId(int assigned) {
+    return new AgentConfig(
+        assigned,
+        nodeIdGiven,
+        rack,
+        network,
+        http,
+        fetching,
+        topics,
+        groups,
+        storage,
+        metadata,
+        wal,
+        flush,
+        topicLife,
+        session,
+        producerIdExpiration,
+        topicDefaults,
+        given,
+        derived,
+        withoutEffect);
   }
 
   /// What the budgets of bytes outside the heap allow together: requests, responses, the unflushed
@@ -219,7 +246,9 @@ public record AgentConfig(
   }
 
   /// @param fsyncInterval with [Fsync#INTERVAL]
-  public record Wal(Fsync fsync, Duration fsyncInterval, long fileBytes, long maxBytes) {}
+  /// @param shared where all agents have their logs, if on one volume; absolute
+  public record Wal(
+      Fsync fsync, Duration fsyncInterval, long fileBytes, long maxBytes, Optional<Path> shared) {}
 
   /// When the write-ahead log is synced.
   public enum Fsync {
@@ -354,7 +383,10 @@ public record AgentConfig(
               get(AgentConfigs.WAL_FSYNC),
               millis(get(AgentConfigs.WAL_FSYNC_INTERVAL_MS)),
               get(AgentConfigs.WAL_FILE_BYTES),
-              get(AgentConfigs.WAL_MAX_BYTES));
+              get(AgentConfigs.WAL_MAX_BYTES),
+              Optional.of(get(AgentConfigs.WAL_SHARED_DIR))
+                  .filter(path -> !path.isEmpty())
+                  .map(path -> Path.of(path).toAbsolutePath().normalize()));
       if (wal.maxBytes() < 2 * wal.fileBytes()) {
         contradiction(
             "streamhouse.wal.max.bytes (%d) must hold two files of streamhouse.wal.file.bytes (%d)",
@@ -402,6 +434,7 @@ public record AgentConfig(
       return new Reading.Valid(
           new AgentConfig(
               nodeId,
+              given.containsKey(AgentConfigs.NODE_ID.name()) || get(AgentConfigs.BROKER_ID) >= 0,
               rack,
               network,
               new Http(

@@ -31,7 +31,14 @@ public final class AgentConfigs {
   // Identity
 
   static final Setting<Integer> NODE_ID =
-      Setting.int32("node.id", "0", 0, ANY, "This agent's number in the cluster.")
+      Setting.int32(
+              "node.id",
+              "0",
+              0,
+              ANY,
+              "This agent's number in the cluster. Where it is not given, the data directory has"
+                  + " the one this agent was given or assigned before; with PostgreSQL a new agent"
+                  + " is assigned the lowest that no other ever had, otherwise it is 0.")
           .why("Some clients expect the first one to be 0.")
           .importance(HIGH);
 
@@ -567,6 +574,15 @@ public final class AgentConfigs {
                   + " refused.")
           .why("Some minutes of an object-store outage at full load, hours at common ones.");
 
+  static final Setting<String> WAL_SHARED_DIR =
+      Setting.string(
+              "streamhouse.wal.shared.dir",
+              "",
+              "A directory on a volume that all agents mount. Each has its write-ahead log there,"
+                  + " in a directory of its own, instead of in its data directory; when an agent is"
+                  + " gone, others read the tails of `local` topics from it and take over at once.")
+          .why("Unset: `local` topics of an agent that is gone wait until it is back.");
+
   // Flush
 
   static final Setting<Long> FLUSH_BYTES =
@@ -735,6 +751,7 @@ public final class AgentConfigs {
           WAL_FSYNC_INTERVAL_MS,
           WAL_FILE_BYTES,
           WAL_MAX_BYTES,
+          WAL_SHARED_DIR,
           FLUSH_BYTES,
           FLUSH_INTERVAL_MS,
           OBJECT_LINGER_MS,

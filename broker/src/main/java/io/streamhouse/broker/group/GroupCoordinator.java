@@ -1,10 +1,12 @@
 package io.streamhouse.broker.group;
 
+import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.group.GroupAnswer.Failed;
 import io.streamhouse.broker.lease.Ownership;
 import io.streamhouse.broker.runtime.SerialLoop;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.GroupStore.StoredGroup;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases;
@@ -38,9 +40,10 @@ import org.slf4j.LoggerFactory;
 
 /// Coordinates the groups whose shards this agent holds.
 ///
-/// It takes every shard that is free, reads it, and answers for its groups until the lease is lost
-/// or the store fails; then it tries again. Callers may be any thread; answers come on the loop
-/// given, so what follows them must not block.
+/// It takes every shard that is free and placed here, reads it, and answers for its groups until
+/// the lease is lost, the store fails, or the shard is placed elsewhere; then it gives it back or
+/// tries again. Groups go on where they were with whoever coordinates them next. Callers may be any
+/// thread; answers come on the loop given, so what follows them must not block.
 ///
 /// Group `g` belongs to shard `crc32c(utf8(g)) mod 64`.
 public final class GroupCoordinator implements AutoCloseable {
@@ -65,6 +68,7 @@ public final class GroupCoordinator implements AutoCloseable {
   private final GroupLimits limits;
   private final Function<String, GroupLimits.Consumers> consumers;
   private final Supplier<Topics> topics;
+  private final Supplier<Image> image;
   private final TopicPatterns patterns;
   private final OffsetExpiry expiry;
   private final Duration expiryCheck;
@@ -91,6 +95,7 @@ public final class GroupCoordinator implements AutoCloseable {
   /// @param random for member ids; safe for concurrent use
   /// @param configs what was set for a group of that name, as of now; does not block
   /// @param topics those of now, whose partitions consumer groups distribute; does not block
+  /// @param image what this agent knows of the others; does not block
   public GroupCoordinator(
       MetadataStore metadata,
       UUID incarnation,
@@ -103,7 +108,8 @@ public final class GroupCoordinator implements AutoCloseable {
       RandomGenerator random,
       AgentConfig.Groups config,
       Function<String, Map<String, String>> configs,
-      Supplier<Topics> topics) {
+      Supplier<Topics> topics,
+      Supplier<Image> image) {
     this.metadata = metadata;
     this.incarnation = incarnation;
     this.nodeId = nodeId;
@@ -124,6 +130,7 @@ public final class GroupCoordinator implements AutoCloseable {
         };
     this.topics = topics;
     this.patterns = new TopicPatterns(loop, computing, time);
+    this.image = image;
     this.expiry = new OffsetExpiry(config.offsetsRetention().toMillis());
     this.expiryCheck = config.offsetsRetentionCheck();
     for (int i = 0; i < slots.length; i++) {
@@ -189,7 +196,7 @@ public final class GroupCoordinator implements AutoCloseable {
     return prefix + "-" + RandomIds.next(random);
   }
 
-  /// The node that coordinates a group, empty if nobody does at the moment.
+  /// The node that coordinates a group, or is about to; empty while nobody can say.
   public CompletableFuture<OptionalInt> coordinatorOf(String group) {
     var answer = new CompletableFuture<OptionalInt>();
     run(
@@ -200,20 +207,27 @@ public final class GroupCoordinator implements AutoCloseable {
           var slot = slots[number];
           if (slot.shard != null || slot.loading) {
             answer.complete(OptionalInt.of(nodeId));
-          } else if (slot.unavailable) {
-            answer.complete(OptionalInt.empty());
           } else {
-            storeCall(
-                () -> {
-                  var owner = metadata.leases().shardOwner(number);
-                  // A lease of this agent's that it does not serve is one it is about to take
-                  // again.
-                  answer.complete(owner);
-                },
-                _ -> answer.complete(OptionalInt.empty()));
+            answer.complete(elsewhere(number, slot));
           }
         });
     return answer;
+  }
+
+  private OptionalInt elsewhere(int number, Slot slot) {
+    var seen = image.get();
+    var holder = seen.coordinator(number);
+    if (holder == null || isSelf(holder)) {
+      holder = seen.preferredCoordinator(number);
+    }
+    // One that is this agent's to take answers for itself only when it can.
+    return holder == null || (isSelf(holder) && slot.unavailable)
+        ? OptionalInt.empty()
+        : OptionalInt.of(holder.nodeId());
+  }
+
+  private boolean isSelf(LiveAgent agent) {
+    return agent.incarnation().equals(incarnation);
   }
 
   /// The groups this agent coordinates.
@@ -301,18 +315,73 @@ public final class GroupCoordinator implements AutoCloseable {
     }
   }
 
-  // Taking shards
+  // Taking shards, and giving them back
+
+  /// Looks at the image again: agents may have come or gone.
+  public void follow() {
+    try {
+      loop.execute(() -> {
+        give();
+        take();
+      });
+    } catch (RejectedExecutionException stopping) {
+      // Shards are given back when it is closed.
+    }
+  }
+
+  private boolean placedHere(Image seen, int shard) {
+    var preferred = seen.preferredCoordinator(shard);
+    return preferred != null && isSelf(preferred);
+  }
+
+  /// Whether somebody else holds it, who will hand it over or die.
+  private boolean heldElsewhere(Image seen, int shard) {
+    var holder = seen.coordinator(shard);
+    return holder != null && !isSelf(holder);
+  }
+
+  private void give() {
+    if (closed) {
+      return;
+    }
+    var seen = image.get();
+    var given = new ArrayList<Lease<Integer>>();
+    for (int i = 0; i < slots.length; i++) {
+      var shard = slots[i].shard;
+      if (shard != null && !placedHere(seen, i)) {
+        given.add(shard.lease());
+        shard.end(GroupShard.End.MOVED);
+      }
+    }
+    if (!given.isEmpty()) {
+      storeCall(
+          () -> metadata.leases().releaseShards(given),
+          // Whoever they are placed with cannot take them: they are taken again here, then given.
+          _ -> log.warn("shards of groups could not be given back count={}", given.size()));
+      log.info("shards of groups handed over count={}", given.size());
+    }
+  }
+
+  private Set<Integer> wanted() {
+    var seen = image.get();
+    var wanted = new HashSet<Integer>();
+    for (int i = 0; i < slots.length; i++) {
+      if (slots[i].shard == null) {
+        if (placedHere(seen, i) && !heldElsewhere(seen, i)) {
+          wanted.add(i);
+        } else {
+          slots[i].unavailable = false;
+        }
+      }
+    }
+    return wanted;
+  }
 
   private void take() {
     if (closed || taking) {
       return;
     }
-    var wanted = new HashSet<Integer>();
-    for (int i = 0; i < slots.length; i++) {
-      if (slots[i].shard == null) {
-        wanted.add(i);
-      }
-    }
+    var wanted = wanted();
     if (wanted.isEmpty()) {
       return;
     }
@@ -384,11 +453,7 @@ public final class GroupCoordinator implements AutoCloseable {
       }
     }
     lastTrouble = trouble;
-    boolean all = true;
-    for (var slot : slots) {
-      all &= slot.shard != null;
-    }
-    if (!all && !closed) {
+    if (!closed && !wanted().isEmpty()) {
       var _ = loop.after(RETRY, this::take);
     }
   }

@@ -74,6 +74,8 @@ final class GroupShard {
   enum End {
     FENCED,
     STORE_UNAVAILABLE,
+    /// It is another agent's to coordinate.
+    MOVED,
     CLOSED
   }
 

@@ -17,6 +17,10 @@ import java.time.Duration;
 /// | `object`     | ours     | appends without the log; clears the row once nothing in the |
 /// |              |          | log is uncommitted                                          |
 ///
+/// The tail of an adopted partition is in another log, which its row names, until all of it is
+/// committed; then the row is set or cleared, as the level says, and only then is anything
+/// appended.
+///
 /// The row is not known while it is being changed or after that failed: then it counts as not ours
 /// for `local`, and as to be cleared for `object`.
 final class Logging {
@@ -34,6 +38,8 @@ final class Logging {
 
   private enum Row {
     OURS,
+    /// It names the log that an adopted tail is in.
+    ADOPTED,
     UNKNOWN,
     NONE
   }
@@ -57,6 +63,18 @@ final class Logging {
     this.row = named ? Row.OURS : Row.NONE;
     this.on = named && wanted;
     this.end = replayedEnd;
+  }
+
+  /// Of a partition whose tail, up to `adoptedEnd`, is in another log.
+  static Logging adopting(long adoptedEnd, long nowNanos) {
+    var logging = new Logging(false, false, adoptedEnd, nowNanos);
+    logging.row = Row.ADOPTED;
+    return logging;
+  }
+
+  /// Whether the row names no log but this agent's, surely.
+  boolean settled() {
+    return row == Row.OURS || row == Row.NONE;
   }
 
   /// Whether appends go through the log.
@@ -86,6 +104,9 @@ final class Logging {
       }
       if (row == Row.OURS) {
         return Action.LOG_TAIL;
+      }
+      if (row == Row.ADOPTED && committedEnd < end) {
+        return Action.NOTHING;
       }
       return nowNanos - notSetBeforeNanos < 0 ? Action.NOTHING : change(Action.SET_ROW);
     }

@@ -56,6 +56,12 @@ public final class Partition implements Appends, WalAppend.Owner {
   private final Lease<PartitionId> lease;
   private final Ownership ownership;
   private final WriteAheadLog wal;
+  private final TailReplay.@Nullable Source adopted;
+
+  /// Batches of the tail below it that are not in memory are in the adopted log, others in this
+  /// agent's own.
+  private final long adoptedEnd;
+
   private final TailBudget budget;
   private final Background background;
   private final TimeSource time;
@@ -108,6 +114,13 @@ public final class Partition implements Appends, WalAppend.Owner {
   private int segmentsSinceSnapshot;
 
   private final Ingress ingress;
+
+  /// Whether appends wait: until an adopted tail is committed, or the partition is handed over.
+  private boolean held;
+
+  /// Whether they do because of the tail, and go on by themselves.
+  private boolean adopting;
+
   private final ArrayDeque<Unacknowledged> unacknowledged = new ArrayDeque<>();
   private final List<Advance> advances = new ArrayList<>();
   private final List<Truncation> truncations = new ArrayList<>();
@@ -153,9 +166,13 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// @param grant the lease, and where the committed log ends
   /// @param replayed acknowledged batches beyond it, all in the log, in order and without gap; the
   ///   partition takes references of its own
+  /// @param adopted the log of another agent, or of an earlier session of this one, that has the
+  ///   tail; null where it is in `wal` and was replayed when that was opened. Appends wait until
+  ///   all of it is committed and the partition's row names it no more
   public Partition(
       Grant grant,
       List<TailBatch> replayed,
+      TailReplay.@Nullable Source adopted,
       PartitionSettings settings,
       Ownership ownership,
       WriteAheadLog wal,
@@ -181,8 +198,15 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.nextOffset = tail.end();
     this.durableEnd = nextOffset;
     this.highWatermark = nextOffset;
+    this.adopted = adopted;
+    this.adoptedEnd = adopted == null ? 0 : nextOffset;
+    this.adopting = adopted != null;
+    this.held = adopting;
     this.logging =
-        new Logging(grant.tail().isPresent(), !settings.objectDurable(), nextOffset, time.nanos());
+        adopting
+            ? Logging.adopting(nextOffset, time.nanos())
+            : new Logging(
+                grant.tail().isPresent(), !settings.objectDurable(), nextOffset, time.nanos());
     this.slicedEnd = committedEnd;
     this.sliceableEnd = nextOffset;
     this.recentStart = committedEnd;
@@ -267,7 +291,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     boolean taken = false;
     lock.lock();
     try {
-      if (ingress.isEmpty() && (!batch.hasProducerId() || producers != null)) {
+      if (!held && ingress.isEmpty() && (!batch.hasProducerId() || producers != null)) {
         take(batches, acks, result, settled);
         taken = true;
       }
@@ -313,7 +337,11 @@ public final class Partition implements Appends, WalAppend.Owner {
     boolean load = false;
     lock.lock();
     try {
-      for (var head = ingress.ready(); head != null; head = ingress.ready()) {
+      while (!held) {
+        var head = ingress.ready();
+        if (head == null) {
+          break;
+        }
         RecordBatches batches;
         try {
           batches = head.batches().join();
@@ -597,15 +625,25 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// @param found batches of this tail, each of which the caller has a reference to
   /// @return null if the log has let go of one, since it was committed or is not led here any more
   public @Nullable List<RecordBatches> load(List<TailBatch> found) throws IOException {
-    var places = new ArrayList<WalPlace>();
+    var inAdopted = new ArrayList<WalPlace>();
+    var inOwn = new ArrayList<WalPlace>();
     for (var batch : found) {
       if (!batch.inMemory()) {
-        places.add(Objects.requireNonNull(batch.place()));
+        (batch.header().baseOffset() < adoptedEnd ? inAdopted : inOwn)
+            .add(Objects.requireNonNull(batch.place()));
       }
     }
-    var read = places.isEmpty() ? List.<RecordBatches>of() : wal.read(places);
-    if (read == null) {
-      return null;
+    var read = new ArrayList<RecordBatches>(inAdopted.size() + inOwn.size());
+    if (!inAdopted.isEmpty()) {
+      read.addAll(Objects.requireNonNull(adopted).read(inAdopted));
+    }
+    if (!inOwn.isEmpty()) {
+      var own = wal.read(inOwn);
+      if (own == null) {
+        read.forEach(RecordBatches::release);
+        return null;
+      }
+      read.addAll(own);
     }
     var whole = new ArrayList<RecordBatches>(found.size());
     var next = read.iterator();
@@ -918,6 +956,16 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
+  /// Whether it closed because its lease is held elsewhere.
+  boolean fenced() {
+    lock.lock();
+    try {
+      return closed instanceof Failure.NotLeader;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Drops what `slice` covers from the tail: it is in a committed segment now.
   void committed(FlushSlice slice) {
     var ready = new ArrayList<Truncation>();
@@ -966,6 +1014,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// done now.
   private void align() {
     Logging.Action action;
+    boolean adoptedNow = false;
     lock.lock();
     try {
       if (closed != null || broken != null) {
@@ -974,6 +1023,11 @@ public final class Partition implements Appends, WalAppend.Owner {
       action = logging.next(!settings.objectDurable(), committedEnd, time.nanos());
       if (action == Logging.Action.LOG_TAIL) {
         logTail();
+      }
+      if (adopting && logging.settled()) {
+        adopting = false;
+        held = false;
+        adoptedNow = true;
       }
       if (!logging.on()) {
         sliceableEnd = nextOffset;
@@ -986,6 +1040,14 @@ public final class Partition implements Appends, WalAppend.Owner {
           background
               .changeTail(lease, action == Logging.Action.SET_ROW)
               .whenComplete((done, thrown) -> rowChanged(action, thrown == null && done));
+    }
+    if (adoptedNow) {
+      log.info(
+          "tail adopted: writes go on partition={} leaseEpoch={} committedEnd={}",
+          id(),
+          lease.epoch(),
+          committedEnd);
+      drainIngress();
     }
   }
 
@@ -1033,8 +1095,56 @@ public final class Partition implements Appends, WalAppend.Owner {
     align();
   }
 
+  /// Lets appends wait from now on, so that what is here can be flushed to its end.
+  ///
+  /// @return false if they wait already for a tail that is being adopted
+  boolean hold() {
+    lock.lock();
+    try {
+      if (adopting) {
+        return false;
+      }
+      held = true;
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Takes the appends that wait, or refuses them if the partition closed meanwhile.
+  void resume() {
+    lock.lock();
+    try {
+      held = false;
+    } finally {
+      lock.unlock();
+    }
+    drainIngress();
+  }
+
+  /// Whether nothing is in segments only later: all that was ever queued is, and nothing more will
+  /// be while appends wait.
+  boolean heldAndFlushed() {
+    lock.lock();
+    try {
+      return held && committedEnd == nextOffset && committedEnd <= highWatermark;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// As [#close], but appends that wait go on waiting, until [#resume] refuses them: by then
+  /// clients can be told who leads.
+  void surrender(Failure why) {
+    close(why, true);
+  }
+
   /// Ends leadership: everything that waits is refused with `why`, the tail's memory is released.
   public void close(Failure why) {
+    close(why, false);
+  }
+
+  private void close(Failure why, boolean stillHeld) {
     var settled = new Settled();
     lock.lock();
     try {
@@ -1042,6 +1152,8 @@ public final class Partition implements Appends, WalAppend.Owner {
         return;
       }
       closed = why;
+      held = stillHeld;
+      adopting = false;
       refuseUnacknowledged(why, settled);
       for (var truncation : truncations) {
         settled.complete(truncation.future, new TruncateResult.Refused(why));

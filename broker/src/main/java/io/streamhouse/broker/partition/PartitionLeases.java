@@ -7,12 +7,10 @@ import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.Leases.TakeResult;
 import io.streamhouse.metadata.PartitionId;
-import io.streamhouse.metadata.Topic;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,49 +22,60 @@ public final class PartitionLeases {
   private final Leases leases;
   private final UUID incarnation;
   private final UUID walId;
-  private final Predicate<Topic> local;
 
   /// @param walId of this agent's write-ahead log, where its tails are
-  /// @param local whether acknowledgements of a topic mean that its batches are in that log
-  public PartitionLeases(Leases leases, UUID incarnation, UUID walId, Predicate<Topic> local) {
+  public PartitionLeases(Leases leases, UUID incarnation, UUID walId) {
     this.leases = leases;
     this.incarnation = incarnation;
     this.walId = walId;
-    this.local = local;
   }
 
-  /// Takes the lease of every partition in `image` but those held already.
+  /// Takes leases.
   ///
+  /// @param image as of which they are claimed
+  /// @param tails the log that has their tails, which the caller can read
   /// @return what was granted; the caller opens it
-  public List<Grant> take(Image image, Predicate<PartitionId> held) {
-    var claims = new ArrayList<Claim>();
-    for (var topic : image.topics()) {
-      boolean logged = local.test(topic);
-      for (int i = 0; i < topic.partitions(); i++) {
-        var partition = new PartitionId(topic.id(), i);
-        if (!held.test(partition)) {
-          claims.add(new Claim(partition, logged, false));
+  public List<Grant> take(Image image, List<Claim> claims, UUID tails) {
+    var grants = new ArrayList<Grant>();
+    var stuck = new ArrayList<Lease<PartitionId>>();
+    if (claims.isEmpty()) {
+      return grants;
+    }
+    for (var result : leases.take(incarnation, walId, claims, List.of(tails))) {
+      switch (result) {
+        case TakeResult.Taken(Grant grant) -> grants.add(grant);
+        case TakeResult.HeldBy(var partition, var other) ->
+            log.debug("partition is held elsewhere partition={} by={}", partition, other);
+        case TakeResult.TailElsewhere(var partition, var other) -> {
+          log.info("the tail of a partition is elsewhere partition={} walId={}", partition, other);
+          var holder = image.leader(partition);
+          if (holder != null && holder.agent().incarnation().equals(incarnation)) {
+            stuck.add(new Lease<>(partition, incarnation, holder.leaseEpoch()));
+          }
         }
+        case TakeResult.NotFound(var partition) ->
+            log.info("partition is gone partition={}", partition);
       }
     }
-    var grants = new ArrayList<Grant>();
-    if (!claims.isEmpty()) {
-      for (var result : leases.take(incarnation, walId, claims, List.of(walId))) {
-        switch (result) {
-          case TakeResult.Taken(Grant grant) -> grants.add(grant);
-          case TakeResult.HeldBy(var partition, var other) ->
-              log.info("partition is held elsewhere partition={} by={}", partition, other);
-          case TakeResult.TailElsewhere(var partition, var other) ->
-              log.warn(
-                  "partition waits for the write-ahead log of its tail partition={} walId={}",
-                  partition,
-                  other);
-          case TakeResult.NotFound(var partition) ->
-              log.info("partition is gone partition={}", partition);
-        }
-      }
+    // Taken without anybody hearing of it: nobody else could adopt it while this session holds it.
+    release(List.of(), stuck);
+    for (var grant : grants) {
+      grant
+          .lostTail()
+          .ifPresent(lost ->
+              log.error(
+                  "unclean: acknowledged records after the committed end may be lost partition={}"
+                      + " committedEnd={} walId={}",
+                  grant.lease().key(),
+                  grant.committedEnd(),
+                  lost));
     }
     return grants;
+  }
+
+  /// As [#take], with this agent's own log.
+  public List<Grant> take(Image image, List<Claim> claims) {
+    return take(image, claims, walId);
   }
 
   /// Has a partition's row name this agent's log as where its tail is, or no log.
@@ -80,9 +89,13 @@ public final class PartitionLeases {
   /// Gives leases up.
   ///
   /// @param flushed to their end: their tails become null
-  /// @param unflushed whose tail stays in this agent's log
+  /// @param unflushed whose tail stays where it is
   void release(List<Lease<PartitionId>> flushed, List<Lease<PartitionId>> unflushed) {
-    leases.release(flushed, true);
-    leases.release(unflushed, false);
+    if (!flushed.isEmpty()) {
+      leases.release(flushed, true);
+    }
+    if (!unflushed.isEmpty()) {
+      leases.release(unflushed, false);
+    }
   }
 }

@@ -28,15 +28,15 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
   public static Recovery run(
       Image image,
       PartitionLeases leases,
+      Leadership.Cluster self,
       Predicate<UUID> deleted,
       WalFiles files,
-      UUID walId,
       WalOptions options,
       TimeSource time)
       throws IOException {
-    var grants = leases.take(image, _ -> false);
-    var replay = new TailReplay(walId, grants, deleted);
-    var wal = WriteAheadLog.open(files, walId, options, time, replay::entry);
+    var grants = leases.take(image, self.firstClaims(image));
+    var replay = new TailReplay(self.walId(), grants, deleted);
+    var wal = WriteAheadLog.open(files, self.walId(), options, time, replay::entry);
     replay.report();
     return new Recovery(wal, grants, replay);
   }
@@ -48,7 +48,7 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
       var led = leadership.find(partition);
       return led != null
           ? led.committedEnd() < endOffset
-          : leadership.released() || unclaimed.contains(partition);
+          : leadership.mayReturn(partition) || unclaimed.contains(partition);
     };
   }
 }

@@ -5,6 +5,7 @@ import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.WalEntry;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -54,6 +55,20 @@ public final class TailReplay {
     }
   }
 
+  /// A log that batches of a tail are in.
+  public interface Source {
+
+    /// Reads batches back, in the order asked; blocks. The caller releases them.
+    List<RecordBatches> read(List<WalPlace> places) throws IOException;
+  }
+
+  /// A tail that was not among those of a replay.
+  static final class NotReplayed extends IllegalStateException {
+    NotReplayed(String message) {
+      super(message);
+    }
+  }
+
   /// Takes one entry, oldest first; of what it keeps, it copies the header.
   public void entry(WalPlace place, WalEntry entry) {
     var partition = new PartitionId(entry.topicId(), entry.partition());
@@ -83,8 +98,8 @@ public final class TailReplay {
   /// A lease may have been taken before without anybody hearing of it: its answer was lost. Then
   /// the tail is older than the lease, too, but nothing was ever written to it.
   ///
-  /// @throws IllegalStateException if the partition may have a tail in this log that was not part
-  ///   of this replay: opening it without would lose what was acknowledged
+  /// @throws NotReplayed if the partition may have a tail in this log that was not part of this
+  ///   replay: opening it without would lose what was acknowledged
   public List<TailBatch> take(Grant grant) {
     var partition = grant.lease().key();
     boolean first = opened.add(partition);
@@ -94,7 +109,7 @@ public final class TailReplay {
     }
     boolean older = grant.tail().isPresent() && grant.tail().get().epoch() < grant.lease().epoch();
     if (older && (!first || unclaimed.contains(partition))) {
-      throw new IllegalStateException(
+      throw new NotReplayed(
           "the tail of %s since epoch %d is in this log but was not replayed"
               .formatted(partition, grant.tail().get().epoch()));
     }
@@ -107,8 +122,16 @@ public final class TailReplay {
     return unclaimed;
   }
 
-  /// Says what was dropped and why, once.
+  /// Says what was dropped and why, once, and what of the log stays because others may need it.
   public void report() {
+    reportDropped();
+    if (!unclaimed.isEmpty()) {
+      log.warn("replay keeps the files of partitions that are not led here ids={}", unclaimed);
+    }
+  }
+
+  /// Says what was dropped and why, once.
+  void reportDropped() {
     dropped.forEach((partition, ranges) ->
         log.atLevel(ranges.level())
             .log(
@@ -121,9 +144,6 @@ public final class TailReplay {
                 ranges.highestEpoch,
                 ranges.reasons));
     dropped.clear();
-    if (!unclaimed.isEmpty()) {
-      log.warn("replay keeps the files of partitions that are not led here ids={}", unclaimed);
-    }
   }
 
   private final class TailBuilder {

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.Set;
 import java.util.UUID;
@@ -33,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 /// |------------------|--------------------------------------------------------------|
 /// | `format.version` | 1; a newer one is refused                                    |
 /// | `wal.id`         | names the log in `wal/` to the cluster; never changes        |
-/// | `node.id`        | of the agent                                                 |
+/// | `node.id`        | of the agent; absent until the cluster has assigned one      |
 /// | `cluster.id`     | of the first cluster it joined; no other is ever joined      |
 ///
 /// The properties file is replaced atomically and synced. Safe for use by several threads.
@@ -50,12 +51,12 @@ public final class DataDirectory implements AutoCloseable {
 
   private final Path root;
   private final FileChannel lockFile;
-  private final int nodeId;
+  private OptionalInt nodeId;
   private final UUID walId;
   private @Nullable String clusterId;
 
   private DataDirectory(
-      Path root, FileChannel lockFile, int nodeId, UUID walId, @Nullable String clusterId) {
+      Path root, FileChannel lockFile, OptionalInt nodeId, UUID walId, @Nullable String clusterId) {
     this.root = root;
     this.lockFile = lockFile;
     this.nodeId = nodeId;
@@ -65,9 +66,9 @@ public final class DataDirectory implements AutoCloseable {
 
   /// Takes the directory, making it if there is none.
   ///
-  /// @param nodeId must be the one it was made with
+  /// @param nodeId must be the one it was made with; empty for whichever that is
   /// @param random for the log's id, if it is made now
-  public static DataDirectory open(Path directory, int nodeId, RandomGenerator random)
+  public static DataDirectory open(Path directory, OptionalInt nodeId, RandomGenerator random)
       throws DataDirectoryUnusable {
     Path root;
     try {
@@ -103,13 +104,6 @@ public final class DataDirectory implements AutoCloseable {
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    var properties = new Properties();
-    try (Reader reader = Files.newBufferedReader(file)) {
-      properties.load(reader);
-    } catch (IOException | IllegalArgumentException failure) {
-      throw new DataDirectoryUnusable("cannot read " + file, failure);
-    }
-    int node = new Fields(file, properties).number("node.id");
     try (var channel =
         FileChannel.open(
             directory.resolve(LOCK),
@@ -122,7 +116,7 @@ public final class DataDirectory implements AutoCloseable {
     } catch (IOException failure) {
       throw new DataDirectoryUnusable("cannot use data directory " + directory, failure);
     }
-    return Optional.of(open(directory, node, RandomGenerator.getDefault()));
+    return Optional.of(open(directory, OptionalInt.empty(), RandomGenerator.getDefault()));
   }
 
   public Path root() {
@@ -142,8 +136,32 @@ public final class DataDirectory implements AutoCloseable {
     return root.resolve("cache");
   }
 
-  public int nodeId() {
+  /// Of the agent whose directory it is; empty while none was given or assigned.
+  public synchronized OptionalInt nodeId() {
     return nodeId;
+  }
+
+  /// Keeps the node id that the cluster has assigned, for good.
+  public synchronized void assign(int assigned) throws DataDirectoryUnusable {
+    if (nodeId.isPresent()) {
+      if (nodeId.getAsInt() != assigned) {
+        throw new DataDirectoryUnusable(
+            "data directory %s belongs to node.id %d, not %d"
+                .formatted(root, nodeId.getAsInt(), assigned));
+      }
+      return;
+    }
+    var now = OptionalInt.of(assigned);
+    write(text(walId, now, clusterId));
+    nodeId = now;
+  }
+
+  private void write(String text) throws DataDirectoryUnusable {
+    try {
+      Durable.replace(root, PROPERTIES, text);
+    } catch (IOException failure) {
+      throw new DataDirectoryUnusable("cannot write to data directory " + root, failure);
+    }
   }
 
   /// What the log in [#wal] is called in the cluster.
@@ -161,11 +179,7 @@ public final class DataDirectory implements AutoCloseable {
   /// @throws DataDirectoryUnusable if it is tied to another
   public synchronized void join(String cluster) throws DataDirectoryUnusable {
     if (clusterId == null) {
-      try {
-        Durable.replace(root, PROPERTIES, text(walId, nodeId, cluster));
-      } catch (IOException failure) {
-        throw new DataDirectoryUnusable("cannot write to data directory " + root, failure);
-      }
+      write(text(walId, nodeId, cluster));
       clusterId = cluster;
     }
     if (!clusterId.equals(cluster)) {
@@ -220,7 +234,7 @@ public final class DataDirectory implements AutoCloseable {
   }
 
   private static DataDirectory load(
-      Path root, FileChannel lockFile, int nodeId, RandomGenerator random)
+      Path root, FileChannel lockFile, OptionalInt nodeId, RandomGenerator random)
       throws IOException, DataDirectoryUnusable {
     for (var name : List.of("wal", "objects")) {
       Files.createDirectories(root.resolve(name));
@@ -243,17 +257,25 @@ public final class DataDirectory implements AutoCloseable {
           "data directory %s has format version %d; this program knows %d"
               .formatted(root, version, FORMAT_VERSION));
     }
-    if (fields.number("node.id") != nodeId) {
+    var known =
+        properties.containsKey("node.id")
+            ? OptionalInt.of(fields.number("node.id"))
+            : OptionalInt.empty();
+    if (known.isPresent() && nodeId.isPresent() && known.getAsInt() != nodeId.getAsInt()) {
       throw new DataDirectoryUnusable(
           "data directory %s belongs to node.id %d, not %d"
-              .formatted(root, fields.number("node.id"), nodeId));
+              .formatted(root, known.getAsInt(), nodeId.getAsInt()));
     }
     return new DataDirectory(
-        root, lockFile, nodeId, fields.uuid("wal.id"), properties.getProperty("cluster.id"));
+        root,
+        lockFile,
+        known.isPresent() ? known : nodeId,
+        fields.uuid("wal.id"),
+        properties.getProperty("cluster.id"));
   }
 
   private static DataDirectory create(
-      Path root, FileChannel lockFile, int nodeId, RandomGenerator random)
+      Path root, FileChannel lockFile, OptionalInt nodeId, RandomGenerator random)
       throws IOException, DataDirectoryUnusable {
     try (var log = Files.newDirectoryStream(root.resolve("wal"))) {
       if (log.iterator().hasNext()) {
@@ -267,14 +289,14 @@ public final class DataDirectory implements AutoCloseable {
     return new DataDirectory(root, lockFile, nodeId, walId, null);
   }
 
-  private static String text(UUID walId, int nodeId, @Nullable String clusterId) {
+  private static String text(UUID walId, OptionalInt nodeId, @Nullable String clusterId) {
     return """
     # Who this data directory belongs to. Written by StreamHouse; not for editing.
     format.version=%d
     wal.id=%s
-    node.id=%d
     """
-            .formatted(FORMAT_VERSION, walId, nodeId)
+            .formatted(FORMAT_VERSION, walId)
+        + (nodeId.isPresent() ? "node.id=" + nodeId.getAsInt() + "\n" : "")
         + (clusterId == null ? "" : "cluster.id=" + clusterId + "\n");
   }
 

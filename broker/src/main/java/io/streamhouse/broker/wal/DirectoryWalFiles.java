@@ -23,13 +23,24 @@ public final class DirectoryWalFiles implements WalFiles {
 
   private final Path directory;
 
-  public DirectoryWalFiles(Path directory) throws IOException {
-    this.directory = Files.createDirectories(directory);
+  private DirectoryWalFiles(Path directory) {
+    this.directory = directory;
+  }
+
+  /// Of a log that others may have open, to be read only.
+  public static WalFiles toRead(Path directory) {
+    return new DirectoryWalFiles(directory);
+  }
+
+  /// Of one's own log; makes the directory if there is none.
+  public static DirectoryWalFiles open(Path path) throws IOException {
+    var directory = Files.createDirectories(path);
     try (var spares = Files.newDirectoryStream(directory, "*.spare")) {
       for (var spare : spares) {
         Files.delete(spare);
       }
     }
+    return new DirectoryWalFiles(directory);
   }
 
   @Override

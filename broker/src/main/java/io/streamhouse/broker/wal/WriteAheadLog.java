@@ -454,45 +454,18 @@ public final class WriteAheadLog implements AutoCloseable {
   /// @return null if one of them is not in the log any more
   /// @throws WalDamaged when one cannot be read although it should be there
   public @Nullable List<RecordBatches> read(List<WalPlace> places) throws IOException {
-    var batches = new ArrayList<RecordBatches>(places.size());
-    WalFiles.@Nullable PartReader reader = null;
-    long open = -1;
+    var parts = new WalParts(files);
     try {
-      for (var place : places) {
-        if (reader == null || place.sequence() != open) {
-          if (reader != null) {
-            reader.close();
-            reader = null;
-          }
-          reader = files.parts(place.sequence());
-          open = place.sequence();
-        }
-        batches.add(RecordBatches.of(read(reader, place)));
-      }
-      return batches;
+      return parts.read(places);
     } catch (NoSuchFileException | WalDamaged failed) {
       // Files are renamed and written again once nothing in them is needed.
-      if (!has(open) || failed instanceof NoSuchFileException) {
+      if (failed instanceof NoSuchFileException || !has(parts.sequence())) {
         return null;
       }
       throw failed;
     } finally {
-      if (reader != null) {
-        reader.close();
-      }
+      parts.close();
     }
-  }
-
-  private ByteBuffer read(WalFiles.PartReader reader, WalPlace place) throws IOException {
-    int length = WalFormat.ENTRY_OVERHEAD_BYTES + place.batchBytes();
-    var frame = reader.read(place.position(), length);
-    return WalFileReader.entryAt(
-            files.name(place.sequence()),
-            place.sequence(),
-            place.position(),
-            place.batchBytes(),
-            frame)
-        .batch();
   }
 
   private boolean has(long sequence) {

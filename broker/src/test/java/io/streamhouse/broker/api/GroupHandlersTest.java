@@ -69,7 +69,8 @@ class GroupHandlersTest {
     var topic = catalog.create("t", 2, Map.of());
     assertThat(topic).isDone();
     var metadata = new InMemoryMetadata(new Random(1));
-    var incarnation = new UUID(2, 2);
+    // As the catalogue knows the agent.
+    var incarnation = new UUID(0, 1);
     metadata
         .leases()
         .register(
@@ -109,7 +110,8 @@ class GroupHandlersTest {
             new Random(3),
             config,
             name -> catalog.image().groupConfigs(name),
-            () -> Topics.of(catalog.image()));
+            () -> Topics.of(catalog.image()),
+            catalog::image);
     groups.start();
     for (var handler : GroupApis.handlers(catalog, groups, time, config)) {
       handlers.put(handler.api(), handler);

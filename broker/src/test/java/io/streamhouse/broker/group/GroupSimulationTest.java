@@ -2,6 +2,7 @@ package io.streamhouse.broker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.GroupConfigs;
 import io.streamhouse.broker.config.MigrationPolicy;
@@ -121,6 +122,7 @@ class GroupSimulationTest {
           .leases()
           .register(
               new NewSession(incarnation, OptionalInt.of(1), wal, Optional.empty(), Map.of()));
+      var image = new Image("simulated", metadata.topics().image());
       healthy = was;
       boolean[] lives = {true};
       alive = lives;
@@ -156,7 +158,8 @@ class GroupSimulationTest {
                       List.of("uniform"),
                       MigrationPolicy.BIDIRECTIONAL)),
               _ -> Map.of(),
-              () -> topics);
+              () -> topics,
+              () -> image);
       next.start();
       return next;
     }

@@ -58,7 +58,7 @@ class BackgroundWorkTest {
         },
         executor,
         executor,
-        new PartitionLeases(metadata.leases(), new UUID(1, 1), new UUID(2, 2), _ -> true),
+        new PartitionLeases(metadata.leases(), new UUID(1, 1), new UUID(2, 2)),
         new FlushSignal());
   }
 

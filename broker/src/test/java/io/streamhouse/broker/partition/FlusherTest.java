@@ -87,7 +87,7 @@ class FlusherTest {
         .leases()
         .register(
             new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
-    leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> !objectDurable);
+    leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
     background =
         new BackgroundWork(
             metadata.manifest(),
@@ -117,11 +117,12 @@ class FlusherTest {
   private void lead() {
     partitions.clear();
     var image = new Image("test", metadata.topics().image());
-    for (var grant : leases.take(image, _ -> false)) {
+    for (var grant : leases.take(image, EveryPartition.of(image, !objectDurable))) {
       partitions.add(
           new Partition(
               grant,
               List.of(),
+              null,
               settings(objectDurable),
               () -> true,
               wal,
@@ -160,7 +161,8 @@ class FlusherTest {
   }
 
   private boolean tailNamed(int partition) {
-    var grants = leases.take(new Image("test", metadata.topics().image()), _ -> false);
+    var image = new Image("test", metadata.topics().image());
+    var grants = leases.take(image, EveryPartition.of(image, !objectDurable));
     return grants.get(partition).tail().isPresent();
   }
 

@@ -106,6 +106,7 @@ class PartitionTest {
             Optional.of(new Tail(WAL_ID, 4)),
             Optional.empty()),
         replayed,
+        null,
         PartitionSettings.DEFAULT,
         () -> holds,
         wal,

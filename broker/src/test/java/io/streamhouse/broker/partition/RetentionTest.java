@@ -107,12 +107,13 @@ class RetentionTest {
             },
             Runnable::run,
             Runnable::run,
-            new PartitionLeases(metadata.leases(), lease.incarnation(), WAL_ID, _ -> true),
+            new PartitionLeases(metadata.leases(), lease.incarnation(), WAL_ID),
             new FlushSignal());
     partition =
         new Partition(
             grant,
             List.of(),
+            null,
             limited(retentionMillis, retentionBytes),
             () -> true,
             wal,

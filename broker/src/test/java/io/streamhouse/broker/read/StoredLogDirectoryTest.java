@@ -6,6 +6,7 @@ import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.partition.EveryPartition;
 import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
@@ -70,7 +71,7 @@ final class StoredLogDirectoryTest {
         .leases()
         .register(
             new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
-    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> true);
+    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
     lead(leases);
     for (var partition : List.copyOf(led)) {
       var object = new UUID(5, led.indexOf(partition));
@@ -105,11 +106,13 @@ final class StoredLogDirectoryTest {
             Runnable::run,
             leases,
             new FlushSignal());
-    for (var grant : leases.take(new Image("c", metadata.topics().image()), _ -> false)) {
+    var image = new Image("c", metadata.topics().image());
+    for (var grant : leases.take(image, EveryPartition.of(image, true))) {
       led.add(
           new Partition(
               grant,
               List.of(),
+              null,
               PartitionSettings.DEFAULT,
               () -> true,
               wal,

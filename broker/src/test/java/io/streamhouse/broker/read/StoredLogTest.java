@@ -6,6 +6,7 @@ import io.streamhouse.broker.catalog.Image;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.partition.EveryPartition;
 import io.streamhouse.broker.partition.FlushOptions;
 import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Flusher;
@@ -85,11 +86,12 @@ class StoredLogTest {
   private void lead() {
     var budget = new TailBudget(1 << 20);
     var image = new Image("c", metadata.topics().image());
-    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> true);
+    var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
     partition =
         new Partition(
-            leases.take(image, _ -> false).getFirst(),
+            leases.take(image, EveryPartition.of(image, true)).getFirst(),
             List.of(),
+            null,
             PartitionSettings.DEFAULT,
             () -> holds,
             wal,

@@ -22,6 +22,7 @@ import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.storage.InMemoryStore;
 import io.streamhouse.broker.storage.ObjectStore;
+import io.streamhouse.broker.wal.AdoptedLog;
 import io.streamhouse.broker.wal.SimulatedWalFiles;
 import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WalOptions.Fsync;
@@ -107,14 +108,15 @@ final class AgentSimulation {
               Duration.ofSeconds(1),
               time);
       var image = new Image("simulated", metadata.topics().image());
-      var leases = new PartitionLeases(metadata.leases(), incarnation, WAL_ID, _ -> !objectDurable);
+      var leases = new PartitionLeases(metadata.leases(), incarnation, WAL_ID);
+      var cluster = new Leadership.Cluster(incarnation, WAL_ID, _ -> !objectDurable, _ -> false);
       recovery =
           Recovery.run(
               image,
               leases,
+              cluster,
               _ -> false,
               disk,
-              WAL_ID,
               new WalOptions(fsync, Duration.ofMillis(100), 1 << 12, 1 << 15, 0),
               time);
       wal = recovery.wal();
@@ -129,18 +131,16 @@ final class AgentSimulation {
       leadership =
           new Leadership(
               leases,
-              (grant, settings) ->
+              cluster,
+              walId -> new AdoptedLog(disk, walId),
+              (grant, tail, adopted, settings) ->
                   new Partition(
-                      grant,
-                      recovery.replay().take(grant),
-                      settings,
-                      session,
-                      wal,
-                      budget,
-                      background,
-                      time),
+                      grant, tail, adopted, settings, session, wal, budget, background, time),
               _ -> settings(),
-              _ -> true);
+              _ -> true,
+              recovery.replay(),
+              signal,
+              time);
       var _ = leadership.open(image, recovery.grants());
       flusher =
           new Flusher(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -17,13 +18,13 @@ class DataDirectoryTest {
   @Test
   void identityIsMadeOnceAndKept() throws Exception {
     var root = parent.resolve("a/b/data");
-    var first = DataDirectory.open(root, 3, new Random(1));
+    var first = DataDirectory.open(root, OptionalInt.of(3), new Random(1));
     var walId = first.walId();
     assertThat(first.clusterId()).isEmpty();
     first.join("cluster-1");
     first.close();
 
-    try (var second = DataDirectory.open(root, 3, new Random(2))) {
+    try (var second = DataDirectory.open(root, OptionalInt.of(3), new Random(2))) {
       assertThat(second.walId()).isEqualTo(walId);
       assertThat(second.clusterId()).contains("cluster-1");
       assertThat(second.nodeId()).isEqualTo(3);
@@ -35,24 +36,24 @@ class DataDirectoryTest {
 
   @Test
   void secondAgentInTheSameProcessIsRefusedAndTakesNothingFromTheFirst() throws Exception {
-    try (var first = DataDirectory.open(parent, 0, new Random(1))) {
-      assertThatThrownBy(() -> DataDirectory.open(parent, 0, new Random(1)))
+    try (var first = DataDirectory.open(parent, OptionalInt.of(0), new Random(1))) {
+      assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(0), new Random(1)))
           .isInstanceOf(DataDirectoryUnusable.class)
           .hasMessageContaining("in use");
       assertThat(otherProcessTakesLock(first.root())).isFalse();
     }
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     assertThat(otherProcessTakesLock(parent)).isTrue();
   }
 
   @Test
   void secondAgentIsToldWhoTheFirstIs() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     var lock = parent.resolve("streamhouse.lock");
     Files.writeString(lock, "pid 4711 on elsewhere\n");
     var other = holdLock(lock);
     try {
-      assertThatThrownBy(() -> DataDirectory.open(parent, 0, new Random(1)))
+      assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(0), new Random(1)))
           .isInstanceOf(DataDirectoryUnusable.class)
           .hasMessage(
               "data directory %s is in use by another agent: pid 4711 on elsewhere"
@@ -61,7 +62,7 @@ class DataDirectoryTest {
       other.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
     }
     // A dead owner's lock goes with it.
-    try (var next = DataDirectory.open(parent, 0, new Random(1))) {
+    try (var next = DataDirectory.open(parent, OptionalInt.of(0), new Random(1))) {
       assertThat(Files.readString(next.root().resolve("streamhouse.lock")))
           .startsWith("pid " + ProcessHandle.current().pid() + " on ");
     }
@@ -69,7 +70,7 @@ class DataDirectoryTest {
 
   @Test
   void otherClusterIsRefused() throws Exception {
-    try (var directory = DataDirectory.open(parent, 0, new Random(1))) {
+    try (var directory = DataDirectory.open(parent, OptionalInt.of(0), new Random(1))) {
       directory.join("cluster-1");
       assertThatThrownBy(() -> directory.join("cluster-2"))
           .isInstanceOf(DataDirectoryUnusable.class)
@@ -81,31 +82,31 @@ class DataDirectoryTest {
 
   @Test
   void otherNodeIdIsRefused() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
-    assertThatThrownBy(() -> DataDirectory.open(parent, 1, new Random(1)))
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
+    assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(1), new Random(1)))
         .isInstanceOf(DataDirectoryUnusable.class)
         .hasMessageContaining("node.id 0, not 1");
     // And what was refused is not held.
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
   }
 
   @Test
   void newerFormatIsRefused() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     var file = parent.resolve("streamhouse.properties");
     Files.writeString(file, Files.readString(file).replace("format.version=1", "format.version=2"));
-    assertThatThrownBy(() -> DataDirectory.open(parent, 0, new Random(1)))
+    assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(0), new Random(1)))
         .isInstanceOf(DataDirectoryUnusable.class)
         .hasMessageContaining("format version 2");
   }
 
   @Test
   void damagedPropertiesAreNamed() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     var file = parent.resolve("streamhouse.properties");
     for (var text : new String[] {"", "format.version=1\nnode.id=0\nwal.id=x", "\\u00zz"}) {
       Files.writeString(file, text);
-      assertThatThrownBy(() -> DataDirectory.open(parent, 0, new Random(1)))
+      assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(0), new Random(1)))
           .as(text)
           .isInstanceOf(DataDirectoryUnusable.class)
           .hasMessageContaining("streamhouse.properties");
@@ -114,22 +115,22 @@ class DataDirectoryTest {
 
   @Test
   void logWithoutIdentityIsNotAdopted() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     Files.writeString(parent.resolve("wal/00000000000000000001.wal"), "x");
     Files.delete(parent.resolve("streamhouse.properties"));
-    assertThatThrownBy(() -> DataDirectory.open(parent, 0, new Random(1)))
+    assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(0), new Random(1)))
         .isInstanceOf(DataDirectoryUnusable.class)
         .hasMessageContaining("has a write-ahead log but no streamhouse.properties");
   }
 
   @Test
   void crashWhileReplacingThePropertiesLeavesTheOldOnes() throws Exception {
-    DataDirectory.open(parent, 0, new Random(1)).close();
+    DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     Files.writeString(parent.resolve("streamhouse.properties.next"), "format.ver");
-    try (var directory = DataDirectory.open(parent, 0, new Random(1))) {
+    try (var directory = DataDirectory.open(parent, OptionalInt.of(0), new Random(1))) {
       directory.join("cluster-1");
     }
-    try (var directory = DataDirectory.open(parent, 0, new Random(1))) {
+    try (var directory = DataDirectory.open(parent, OptionalInt.of(0), new Random(1))) {
       assertThat(directory.clusterId()).contains("cluster-1");
     }
   }
@@ -137,7 +138,7 @@ class DataDirectoryTest {
   @Test
   void fileInPlaceOfADirectoryIsRefused() throws Exception {
     var file = Files.writeString(parent.resolve("file"), "x");
-    assertThatThrownBy(() -> DataDirectory.open(file, 0, new Random(1)))
+    assertThatThrownBy(() -> DataDirectory.open(file, OptionalInt.of(0), new Random(1)))
         .isInstanceOf(DataDirectoryUnusable.class)
         .hasMessageContaining(file.toString());
   }

@@ -108,7 +108,7 @@ class WriteAheadLogTest {
 
   @Test
   void aDirectoryOnDiskKeepsEntriesToo(@TempDir Path directory) throws IOException {
-    var wal = open(new DirectoryWalFiles(directory), Fsync.ALWAYS, new ArrayList<>());
+    var wal = open(DirectoryWalFiles.open(directory), Fsync.ALWAYS, new ArrayList<>());
     for (long offset = 0; offset < 100; offset++) {
       wal.append(append(offset, "value-" + offset));
       if (offset % 7 == 0) {
@@ -119,7 +119,7 @@ class WriteAheadLogTest {
     wal.close();
 
     var replayed = new ArrayList<WalEntry>();
-    open(new DirectoryWalFiles(directory), Fsync.ALWAYS, replayed).close();
+    open(DirectoryWalFiles.open(directory), Fsync.ALWAYS, replayed).close();
 
     assertThat(replayed).hasSize(100);
   }
@@ -372,7 +372,7 @@ class WriteAheadLogTest {
   @Test
   void theFirstFileAfterAStartIsSmall(@TempDir Path directory) throws IOException {
     var options = new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 6 << 20, 64 << 20, 0);
-    var disk = new DirectoryWalFiles(directory);
+    var disk = DirectoryWalFiles.open(directory);
     try (var wal = WriteAheadLog.open(disk, WAL_ID, options, time, (_, _) -> {})) {
       long offset = 0;
       for (; offset < 5; offset++) {

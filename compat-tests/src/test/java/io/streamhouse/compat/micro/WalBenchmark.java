@@ -60,7 +60,7 @@ public class WalBenchmark {
         var options = new WalOptions(fsync, Duration.ofMillis(100), 64L << 20, 4L << 30, 1L << 20);
         wal =
             WriteAheadLog.open(
-                new DirectoryWalFiles(directory),
+                DirectoryWalFiles.open(directory),
                 new UUID(2, 2),
                 options,
                 TimeSource.system(),
