@@ -88,6 +88,19 @@ public abstract class MetadataStoreContract {
     return agent;
   }
 
+  /// An agent whose node id the store chooses.
+  private Agent assigned(UUID walId) {
+    var incarnation = id();
+    var registered =
+        (Registration.Registered) store.leases().register(unnumbered(incarnation, walId));
+    assertThat(registered.incarnation()).isEqualTo(incarnation);
+    return new Agent(incarnation, walId, registered.nodeId());
+  }
+
+  private static NewSession unnumbered(UUID incarnation, UUID walId) {
+    return new NewSession(incarnation, OptionalInt.empty(), walId, Optional.empty(), Map.of());
+  }
+
   protected static NewSession session(Agent agent) {
     return new NewSession(
         agent.incarnation,
@@ -344,6 +357,93 @@ public abstract class MetadataStoreContract {
   }
 
   @Test
+  void theImageNamesWhoHoldsWhichShard() {
+    var one = agent(1);
+    var two = agent(2);
+    assertThat(store.topics().image().shards()).isEmpty();
+    var first = store.leases().takeShards(one.incarnation, List.of(0, 63));
+    store.leases().takeShards(two.incarnation, List.of(5));
+    store.leases().takeShards(two.incarnation, List.of(5));
+    assertThat(store.topics().image().shards())
+        .isEqualTo(
+            Map.of(
+                0, new CatalogImage.Owner(one.incarnation, 0),
+                63, new CatalogImage.Owner(one.incarnation, 0),
+                5, new CatalogImage.Owner(two.incarnation, 1)));
+    store.leases().releaseShards(first.subList(0, 1));
+    declareDead(two);
+    assertThat(store.topics().image().shards().keySet()).containsExactly(63);
+    store.leases().end(one.incarnation);
+    assertThat(store.topics().image().shards()).isEmpty();
+  }
+
+  @Test
+  void theImageNamesTheTailsOfPartitionsThatNobodyHolds() {
+    var topic = topic("orders", 6);
+    var dies = agent(1);
+    var ends = agent(2);
+    var gone = take(dies, partition(topic, 0)).lease();
+    take(ends, partition(topic, 1));
+    var held = agent(3);
+    take(held, partition(topic, 2));
+    takeResult(dies, partition(topic, 3), false, false);
+    var unclean = take(held, partition(topic, 4)).lease();
+    var clean = take(held, partition(topic, 5)).lease();
+    assertThat(store.topics().image().orphanTails()).isEmpty();
+
+    declareDead(dies);
+    store.leases().end(ends.incarnation);
+    store.leases().release(List.of(unclean), false);
+    store.leases().release(List.of(clean), true);
+    var image = store.topics().image();
+    assertThat(image.orphanTails())
+        .isEqualTo(
+            Map.of(
+                partition(topic, 0), dies.walId,
+                partition(topic, 1), ends.walId,
+                partition(topic, 4), held.walId));
+    assertThat(image.owners().keySet()).containsExactly(partition(topic, 2));
+
+    // Adopted by one that can open the log, it is no orphan, though its tail stays where it is.
+    takeResult(held, partition(topic, 1), true, false, ends.walId);
+    assertThat(store.topics().image().orphanTails())
+        .isEqualTo(Map.of(partition(topic, 0), dies.walId, partition(topic, 4), held.walId));
+    // A session that is over may still have flushed.
+    raises(true, () -> store.leases().setTails(List.of(gone), Optional.empty()));
+    assertThat(store.topics().image().orphanTails())
+        .isEqualTo(Map.of(partition(topic, 4), held.walId));
+    raises(true, () -> store.leases().setTails(List.of(gone), Optional.of(dies.walId)));
+    assertThat(store.topics().image().orphanTails()).hasSize(2);
+    store.topics().delete(topic.id());
+    assertThat(store.topics().image().orphanTails()).isEmpty();
+  }
+
+  @Test
+  void theTailsInALogAreListedWhoeverHoldsThem() {
+    var agent = agent(1);
+    var other = agent(2);
+    var topics = List.of(topic("a", 2), topic("b", 2), topic("c", 2));
+    for (var topic : topics) {
+      take(agent, partition(topic, 1));
+      take(other, partition(topic, 0));
+    }
+    var expected = topics.stream().map(topic -> partition(topic, 1)).sorted().toList();
+    assertThat(store.leases().tailsIn(agent.walId)).isEqualTo(expected);
+    assertThat(store.leases().tailsIn(id())).isEmpty();
+    var adopter = agent(3);
+    declareDead(agent);
+    assertThat(store.leases().tailsIn(agent.walId)).isEqualTo(expected);
+    var adopted = takeResult(adopter, expected.get(1), true, false, agent.walId);
+    assertThat(store.leases().tailsIn(agent.walId)).isEqualTo(expected);
+    store.leases().release(List.of(((TakeResult.Taken) adopted).grant().lease()), true);
+    assertThat(store.leases().tailsIn(agent.walId))
+        .containsExactly(expected.get(0), expected.get(2));
+    store.topics().delete(expected.get(0).topicId());
+    assertThat(store.leases().tailsIn(agent.walId)).containsExactly(expected.get(2));
+    assertThat(store.leases().tailsIn(adopter.walId)).isEmpty();
+  }
+
+  @Test
   void changesRiseOnCatalogAndLeaseChangesOnly() {
     var agent = new Agent[1];
     var other = new Agent[1];
@@ -370,6 +470,9 @@ public abstract class MetadataStoreContract {
     raises(false, () -> store.leases().setTails(lease, Optional.empty()));
     raises(false, () -> store.leases().declareDead(other[0].incarnation, 7));
     raises(true, () -> shards.addAll(store.leases().takeShards(agent[0].incarnation, List.of(3))));
+    raises(false, () -> store.leases().takeShards(other[0].incarnation, List.of(3)));
+    raises(false, () -> store.leases().takeShards(id(), List.of(4)));
+    raises(false, () -> store.leases().takeShards(agent[0].incarnation, List.of()));
     raises(false, () -> store.groups().save(shards.getFirst(), "g", bytes("s")));
     raises(
         false,
@@ -378,6 +481,20 @@ public abstract class MetadataStoreContract {
                 .groups()
                 .commitOffsets(
                     shards.getFirst(), "g", Map.of(partition(topic[0], 0), offset(1, null))));
+    raises(true, () -> store.leases().takeShards(agent[0].incarnation, List.of(3)));
+    raises(false, () -> store.leases().releaseShards(shards));
+    raises(
+        true,
+        () ->
+            store
+                .leases()
+                .releaseShards(store.leases().takeShards(agent[0].incarnation, List.of(4))));
+    raises(false, () -> store.leases().releaseShards(List.of()));
+    raises(true, () -> store.leases().drain(1, true));
+    raises(false, () -> store.leases().drain(1, true));
+    raises(false, () -> store.leases().drain(9, true));
+    raises(true, () -> store.leases().drain(1, false));
+    raises(false, () -> store.leases().tailsIn(agent[0].walId));
     raises(true, () -> store.leases().release(lease, true));
     raises(false, () -> store.leases().release(lease, true));
     raises(true, () -> store.leases().declareDead(other[0].incarnation, 0));
@@ -482,6 +599,141 @@ public abstract class MetadataStoreContract {
     declareDead(first);
     assertThat(store.leases().register(session(second)))
         .isEqualTo(new Registration.Registered(second.incarnation, second.nodeId));
+  }
+
+  @Test
+  void anAgentWithoutNodeIdGetsTheLowestThatNoOtherEverHad() {
+    agent(0);
+    var dead = agent(2);
+    declareDead(dead);
+    assertThat(assigned(id()).nodeId).isEqualTo(1);
+    var next = assigned(id());
+    assertThat(next.nodeId).isEqualTo(3);
+    store.leases().end(next.incarnation);
+    assertThat(assigned(id()).nodeId).isEqualTo(4);
+    assertThat(store.leases().sessions())
+        .extracting(Leases.ObservedSession::nodeId)
+        .containsExactly(0, 1, 4);
+    assertThat(store.topics().image().agents())
+        .extracting(CatalogImage.LiveAgent::nodeId)
+        .containsExactly(0, 1, 4);
+  }
+
+  @Test
+  void aWalKeepsTheNodeIdItWasAssigned() {
+    var first = assigned(id());
+    assertThat(first.nodeId).isZero();
+    // Killed, not ended: its session is live.
+    var second = assigned(first.walId);
+    assertThat(second.nodeId).isZero();
+    assertThat(store.leases().renew(first.incarnation)).isFalse();
+    store.leases().end(second.incarnation);
+    assertThat(assigned(id()).nodeId).isEqualTo(1);
+    assertThat(assigned(first.walId).nodeId).isZero();
+  }
+
+  @Test
+  void theNodeIdOfTheNewestSessionIsKept() {
+    var wal = id();
+    for (var node : List.of(5, 9, 3, 7, 4)) {
+      store.leases().end(agent(node, wal).incarnation);
+    }
+    assertThat(assigned(wal).nodeId).isEqualTo(4);
+    store.leases().end(agent(8, wal).incarnation);
+    assertThat(assigned(wal).nodeId).isEqualTo(8);
+  }
+
+  @Test
+  void aNodeIdThatAnotherHasByNowIsNotKept() {
+    var wal = id();
+    store.leases().end(agent(0, wal).incarnation);
+    store.leases().end(agent(6, wal).incarnation);
+    var other = agent(6);
+    // Its own former ones are no other's.
+    var moved = assigned(wal);
+    assertThat(moved.nodeId).isZero();
+    store.leases().end(moved.incarnation);
+    agent(0);
+    assertThat(assigned(wal).nodeId).isEqualTo(1);
+    // Once nobody has it any more, the newest is kept although others had it.
+    var seven = agent(7, wal);
+    store.leases().end(seven.incarnation);
+    declareDead(agent(7));
+    assertThat(assigned(wal).nodeId).isEqualTo(7);
+    assertThat(store.leases().renew(other.incarnation)).isTrue();
+  }
+
+  @Test
+  void anAssignedNodeIdIsInUse() {
+    var agent = assigned(id());
+    var second = new Agent(id(), id(), agent.nodeId);
+    assertThat(store.leases().register(session(second)))
+        .isEqualTo(new Registration.NodeIdInUse(agent.incarnation, 0));
+  }
+
+  @Test
+  void registeringAgainWithoutNodeIdIsTheSameSession() {
+    agent(0);
+    var agent = assigned(id());
+    assertThat(agent.nodeId).isEqualTo(1);
+    var registered = new Registration.Registered(agent.incarnation, 1);
+    assertThat(store.leases().register(unnumbered(agent.incarnation, agent.walId)))
+        .isEqualTo(registered);
+    assertThat(store.leases().register(session(agent))).isEqualTo(registered);
+    assertThat(store.leases().sessions()).hasSize(2);
+    assertThatThrownBy(
+            () -> store.leases().register(session(new Agent(agent.incarnation, agent.walId, 2))))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> store.leases().register(unnumbered(agent.incarnation, id())))
+        .isInstanceOf(IllegalArgumentException.class);
+    declareDead(agent);
+    assertThatThrownBy(() -> store.leases().register(unnumbered(agent.incarnation, agent.walId)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void thoseAssignedANodeIdAtOnceGetDifferentOnes() throws Exception {
+    agent(2);
+    var sessions = Stream.generate(() -> unnumbered(id(), id())).limit(8).toList();
+    var registered = together(8, n -> store.leases().register(sessions.get(n)));
+    assertThat(registered)
+        .extracting(one -> ((Registration.Registered) one).nodeId())
+        .containsExactlyInAnyOrder(0, 1, 3, 4, 5, 6, 7, 8);
+  }
+
+  @Test
+  void aSessionIsAskedToDrainUntilThatIsTakenBackOrItIsOver() {
+    var agent = agent(1);
+    var other = agent(2);
+    assertThat(draining()).isEmpty();
+    assertThat(store.leases().drain(1, true)).isTrue();
+    assertThat(draining()).containsExactly(1);
+    assertThat(store.leases().drain(1, true)).isTrue();
+    assertThat(store.leases().drain(2, false)).isTrue();
+    assertThat(draining()).containsExactly(1);
+    // It lives on, and may be registered again after an unknown outcome.
+    assertThat(store.leases().renew(agent.incarnation)).isTrue();
+    assertThat(store.leases().register(session(agent)))
+        .isEqualTo(new Registration.Registered(agent.incarnation, 1));
+    assertThat(draining()).containsExactly(1);
+    assertThat(store.leases().drain(1, false)).isTrue();
+    assertThat(draining()).isEmpty();
+    assertThat(store.leases().drain(3, true)).isFalse();
+
+    assertThat(store.leases().drain(1, true)).isTrue();
+    assertThat(store.leases().drain(2, true)).isTrue();
+    agent(1, agent.walId);
+    assertThat(draining()).containsExactly(2);
+    declareDead(other);
+    assertThat(store.leases().drain(2, false)).isFalse();
+    assertThat(draining()).isEmpty();
+  }
+
+  private List<Integer> draining() {
+    return store.topics().image().agents().stream()
+        .filter(CatalogImage.LiveAgent::draining)
+        .map(CatalogImage.LiveAgent::nodeId)
+        .toList();
   }
 
   @Test

@@ -232,6 +232,18 @@ class PostgresFaultTest {
   }
 
   @Test
+  void anAssignmentCutAtAnyMomentAndSentAgainIsTheSame() {
+    cutAtEveryMoment((_, attempt) -> {
+      var session =
+          new NewSession(id(), OptionalInt.empty(), walId, Optional.empty(), Map.of("A", "b:1"));
+      attempt.made(() -> store.leases().register(session));
+      assertThat(store.leases().register(session))
+          .isEqualTo(new Registration.Registered(session.incarnation(), 1));
+      assertThat(store.leases().sessions()).hasSize(1);
+    });
+  }
+
+  @Test
   void offsetsCutAtAnyMomentAndSentAgainAreCommitted() {
     var shard = store.leases().takeShards(incarnation, List.of(0)).getFirst();
     cutAtEveryMoment((round, attempt) -> {

@@ -2,6 +2,8 @@ package io.streamhouse.metadata.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.metadata.CatalogImage;
+import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.Leases.NewSession;
@@ -17,6 +19,7 @@ import io.streamhouse.metadata.TopicCatalog.AddPartitions;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.testing.PostgresServer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -183,6 +187,106 @@ class PostgresRaceTest {
           .filteredOn(session -> session.nodeId() == node)
           .hasSize(1);
     }
+  }
+
+  @Test
+  void thoseAssignedANodeIdAtOnceGetDifferentOnes() throws Exception {
+    var given = new HashSet<>(List.of(0, 1, 2, 3));
+    for (var round = 0; round < ROUNDS; round++) {
+      var wanted = IntStream.range(0, AGENTS).mapToObj(_ -> unnumbered(id(), id())).toList();
+      var ids =
+          together(agent -> {
+            var leases = stores.get(agent).leases();
+            int nodeId = nodeId(leases.register(wanted.get(agent)));
+            // What one that is over by now had is not given away either.
+            leases.end(wanted.get(agent).incarnation());
+            return nodeId;
+          });
+      for (int nodeId : ids) {
+        assertThat(given.add(nodeId)).as("%s was given before", nodeId).isTrue();
+      }
+    }
+    assertThat(given).hasSize(AGENTS * (ROUNDS + 1)).allMatch(one -> one < AGENTS * (ROUNDS + 1));
+  }
+
+  @Test
+  void ofSessionsOfOneWalWithoutNodeIdOneLivesAndAllHaveItsNodeId() throws Exception {
+    for (var round = 0; round < ROUNDS; round++) {
+      var wal = id();
+      var wanted = IntStream.range(0, AGENTS).mapToObj(_ -> unnumbered(id(), wal)).toList();
+      var ids = together(agent -> nodeId(stores.get(agent).leases().register(wanted.get(agent))));
+      assertThat(ids).containsOnly(AGENTS + round);
+      assertThat(stores.getFirst().leases().sessions())
+          .filteredOn(session -> session.walId().equals(wal))
+          .hasSize(1);
+    }
+  }
+
+  private static NewSession unnumbered(UUID incarnation, UUID walId) {
+    return new NewSession(incarnation, OptionalInt.empty(), walId, Optional.empty(), Map.of());
+  }
+
+  private static int nodeId(Registration registration) {
+    return ((Registration.Registered) registration).nodeId();
+  }
+
+  /// Whatever an image shows, the counter tells when it is old; also of what is done in the name of
+  /// a session that others declare dead meanwhile.
+  @Test
+  void imagesOfOneCounterAreTheSame() throws Exception {
+    var topic = topic("t", 6);
+    var images = new ConcurrentHashMap<Long, CatalogImage>();
+    together(agent -> {
+      var store = stores.get(agent);
+      var dice = new Random(agent);
+      var held = new ArrayList<Grant>();
+      var shards = new ArrayList<Lease<Integer>>();
+      for (var n = 0; n < ROUNDS * 20; n++) {
+        var image = store.topics().image();
+        assertThat(images.computeIfAbsent(image.changes(), _ -> image)).isEqualTo(image);
+        var leases = held.stream().map(Grant::lease).toList();
+        switch (dice.nextInt(8)) {
+          case 0, 1 -> held.addAll(grants(take(agent, topic)));
+          case 2, 3 ->
+              store
+                  .leases()
+                  .setTails(
+                      leases,
+                      dice.nextBoolean()
+                          ? Optional.of(sessions.get(agent).walId())
+                          : Optional.empty());
+          case 4 -> store.leases().release(leases, dice.nextBoolean());
+          case 5 -> {
+            shards.addAll(
+                store
+                    .leases()
+                    .takeShards(sessions.get(agent).incarnation(), List.of(dice.nextInt(3), 3)));
+            if (dice.nextBoolean()) {
+              store.leases().releaseShards(shards);
+            }
+          }
+          case 6 -> store.leases().drain(dice.nextInt(AGENTS), dice.nextBoolean());
+          default -> {
+            var seen = store.leases().sessions();
+            if (!seen.isEmpty()) {
+              var other = seen.get(dice.nextInt(seen.size()));
+              store.leases().declareDead(other.incarnation(), other.renewals());
+            }
+            if (!store.leases().renew(sessions.get(agent).incarnation())) {
+              var over = sessions.get(agent);
+              sessions.set(
+                  agent,
+                  new NewSession(
+                      new UUID(agent, n), over.nodeId(), over.walId(), Optional.empty(), Map.of()));
+              store.leases().register(sessions.get(agent));
+            }
+          }
+        }
+      }
+      return true;
+    });
+    assertThat(images.values()).anyMatch(image -> !image.orphanTails().isEmpty());
+    assertThat(images.values()).anyMatch(image -> !image.shards().isEmpty());
   }
 
   @Test

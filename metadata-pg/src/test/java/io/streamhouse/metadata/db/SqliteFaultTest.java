@@ -87,6 +87,10 @@ class SqliteFaultTest {
         incarnation, OptionalInt.of(1), walId, Optional.empty(), Map.of("PLAIN", "host:1"));
   }
 
+  private NewSession unnumbered() {
+    return new NewSession(id(), OptionalInt.empty(), id(), Optional.empty(), Map.of("A", "b:1"));
+  }
+
   private List<Claim> claims() {
     return IntStream.range(0, 4)
         .mapToObj(p -> new Claim(new PartitionId(topicId, p), true, false))
@@ -161,7 +165,9 @@ class SqliteFaultTest {
         lost("releaseShards", () -> store.leases().releaseShards(List.of(shard))),
         lost("delete", () -> store.topics().delete(topicId)),
         lost("dueForDeletion", () -> store.manifest().dueForDeletion(0, 5)),
+        lost("drain", () -> store.leases().drain(1, true)),
         lost("register", () -> store.leases().register(session(id()))),
+        lost("assigned", () -> store.leases().register(unnumbered())),
         lost("end", () -> store.leases().end(store.leases().sessions().getFirst().incarnation())));
   }
 

@@ -2,7 +2,11 @@ package io.streamhouse.metadata.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.streamhouse.metadata.CatalogImage.LiveAgent;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.Leases.Registration;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataStoreContract;
 import io.streamhouse.metadata.MetadataUnavailable;
@@ -15,6 +19,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -104,11 +109,17 @@ class SqliteMetadataTest extends MetadataStoreContract {
   @Test
   void aDatabaseOfTheFirstVersionIsBroughtUpToDate() throws Exception {
     var topic = topic("orders", 1);
+    var older = agent(3);
+    var newer = agent(2, older.walId());
+    store.leases().end(newer.incarnation());
+    var live = agent(5);
     store.close();
     try (var connection = DriverManager.getConnection("jdbc:sqlite:" + file());
         var statement = connection.createStatement()) {
       statement.execute("drop table group_configs");
       statement.execute("alter table consumer_offsets drop column expire_millis");
+      statement.execute(
+          "update agents set renewed_at = '2026-01-0' || node_id || ' 00:00:00' where node_id < 5");
       statement.execute("alter table agents drop column draining");
       statement.execute("alter table agents drop column wal_session");
       statement.execute("delete from flyway_schema_history where version > 1");
@@ -118,6 +129,22 @@ class SqliteMetadataTest extends MetadataStoreContract {
     store.topics().alterGroupConfigs("readers", Map.of("a", "b"), List.of());
     assertThat(store.topics().image().groupConfigs())
         .isEqualTo(Map.of("readers", Map.of("a", "b")));
+    assertThat(store.topics().image().agents())
+        .extracting(LiveAgent::incarnation, LiveAgent::draining)
+        .containsExactly(tuple(live.incarnation(), false));
+    assertThat(store.leases().drain(5, true)).isTrue();
+    // Without a count the last renewal says which session was the newest; from then on the count.
+    assertThat(store.leases().register(unnumbered(older.walId())))
+        .extracting(registered -> ((Registration.Registered) registered).nodeId())
+        .isEqualTo(3);
+    agent(4, older.walId());
+    assertThat(store.leases().register(unnumbered(older.walId())))
+        .extracting(registered -> ((Registration.Registered) registered).nodeId())
+        .isEqualTo(4);
+  }
+
+  private NewSession unnumbered(UUID walId) {
+    return new NewSession(id(), OptionalInt.empty(), walId, Optional.empty(), Map.of());
   }
 
   @Test

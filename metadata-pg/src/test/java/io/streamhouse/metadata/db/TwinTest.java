@@ -151,7 +151,7 @@ class TwinTest {
   }
 
   private void step() {
-    switch (random.nextInt(22)) {
+    switch (random.nextInt(24)) {
       case 0 -> register();
       case 1 -> createTopic();
       case 2, 3, 4 -> take();
@@ -237,6 +237,15 @@ class TwinTest {
           both(store -> Set.copyOf(store.leases().setTails(chosen, wal)));
         }
       }
+      case 22 -> {
+        var node = random.nextInt(4);
+        var draining = random.nextBoolean();
+        both(store -> store.leases().drain(node, draining));
+      }
+      case 23 -> {
+        var wal = any(sessions).walId();
+        both(store -> store.leases().tailsIn(wal));
+      }
       default -> throw new AssertionError();
     }
   }
@@ -249,13 +258,9 @@ class TwinTest {
   private void register() {
     var wal =
         sessions.isEmpty() || random.nextBoolean() ? RandomIds.next(random) : any(sessions).walId();
+    var node = random.nextInt(3) == 0 ? OptionalInt.empty() : OptionalInt.of(random.nextInt(3));
     var session =
-        new NewSession(
-            RandomIds.next(random),
-            OptionalInt.of(random.nextInt(3)),
-            wal,
-            Optional.empty(),
-            Map.of("A", "b:1"));
+        new NewSession(RandomIds.next(random), node, wal, Optional.empty(), Map.of("A", "b:1"));
     both(store -> store.leases().register(session));
     sessions.add(session);
   }
