@@ -122,11 +122,13 @@ public final class StoredCatalog implements Catalog {
         (added, seen) -> !(added instanceof AddPartitions.Added(var topic)) || led(topic, seen));
   }
 
-  /// Whether somebody leads every partition of a topic, or there is no such topic any more.
+  /// Whether somebody leads every partition of a topic, or nobody will: there is no such topic any
+  /// more, or no agent.
   private static boolean led(Topic topic, Image seen) {
     if (seen.topic(topic.id()) != null) {
       for (int i = 0; i < topic.partitions(); i++) {
-        if (seen.leader(new PartitionId(topic.id(), i)) == null) {
+        var partition = new PartitionId(topic.id(), i);
+        if (seen.leader(partition) == null && seen.preferred(partition) != null) {
           return false;
         }
       }
