@@ -27,7 +27,7 @@ class DataDirectoryTest {
     try (var second = DataDirectory.open(root, OptionalInt.of(3), new Random(2))) {
       assertThat(second.walId()).isEqualTo(walId);
       assertThat(second.clusterId()).contains("cluster-1");
-      assertThat(second.nodeId()).isEqualTo(3);
+      assertThat(second.nodeId()).hasValue(3);
       assertThat(second.wal()).isDirectory();
       assertThat(second.objects()).isDirectory();
       second.join("cluster-1");

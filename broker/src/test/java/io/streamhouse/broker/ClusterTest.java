@@ -1,0 +1,322 @@
+package io.streamhouse.broker;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.db.PostgresMetadata;
+import io.streamhouse.metadata.testing.PostgresServer;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Several agents on one database and one object store, with stock clients. What only processes can
+/// suffer, kills and pauses, is in the compatibility tests.
+@Timeout(120)
+class ClusterTest {
+
+  private static final int PARTITIONS = 8;
+
+  @TempDir private Path directory;
+
+  private final PostgresServer server = PostgresServer.shared();
+  private final String url;
+  private final Map<Integer, Agent> agents = new TreeMap<>();
+
+  ClusterTest() throws SQLException {
+    url = server.newDatabase();
+  }
+
+  @AfterEach
+  void stop() {
+    agents.values().forEach(Agent::close);
+  }
+
+  private Agent start(int nodeId, Map<String, String> settings) throws StartFailure {
+    var properties = new HashMap<String, String>();
+    properties.put("node.id", Integer.toString(nodeId));
+    properties.put("streamhouse.data.dir", directory.resolve("agent" + nodeId).toString());
+    properties.put("streamhouse.object.store", directory.resolve("objects").toString());
+    properties.put("listeners", "PLAINTEXT://127.0.0.1:0");
+    properties.put("streamhouse.http.listener", "127.0.0.1:0");
+    properties.put("streamhouse.metadata.url", url);
+    properties.put("streamhouse.session.timeout.ms", "3000");
+    properties.put("streamhouse.session.renew.ms", "500");
+    properties.put("group.initial.rebalance.delay.ms", "0");
+    server.user().ifPresent(user -> properties.put("streamhouse.metadata.user", user));
+    server.password().ifPresent(text -> properties.put("streamhouse.metadata.password", text));
+    properties.putAll(settings);
+    var agent =
+        switch (AgentConfig.read(properties)) {
+          case AgentConfig.Reading.Valid(var config) -> Agent.start(config, TimeSource.system());
+          case AgentConfig.Reading.Invalid(var errors) -> throw new AssertionError(errors);
+        };
+    agents.put(nodeId, agent);
+    return agent;
+  }
+
+  private void stop(int nodeId) {
+    var agent = agents.remove(nodeId);
+    assertThat(agent).isNotNull();
+    agent.close();
+  }
+
+  private String bootstrap() {
+    return agents.values().stream()
+        .map(agent -> agent.listenAddresses().getFirst())
+        .collect(Collectors.joining(","));
+  }
+
+  /// Ends an agent's session as another one would that has not heard of it for long.
+  private void declareDead(int nodeId) {
+    var second = Duration.ofSeconds(1);
+    try (MetadataStore store =
+        PostgresMetadata.open(
+            new PostgresMetadata.Options(
+                url, server.user(), server.password(), 2, second, second.multipliedBy(5)),
+            new Random(1))) {
+      await()
+          .until(() ->
+              store.leases().sessions().stream()
+                  .filter(session -> session.nodeId() == nodeId)
+                  .anyMatch(session ->
+                      store.leases().declareDead(session.incarnation(), session.renewals())));
+    }
+  }
+
+  private Admin admin() {
+    return Admin.create(Map.<String, Object>of("bootstrap.servers", bootstrap()));
+  }
+
+  private void createTopic(Map<String, String> configs) throws Exception {
+    try (var admin = admin()) {
+      admin
+          .createTopics(List.of(new NewTopic("t", PARTITIONS, (short) 1).configs(configs)))
+          .all()
+          .get();
+    }
+  }
+
+  /// The node that leads each partition, as a client is told.
+  private Map<Integer, Integer> leaders() throws ExecutionException, InterruptedException {
+    try (var admin = admin()) {
+      return admin.describeTopics(List.of("t")).allTopicNames().get().get("t").partitions().stream()
+          .collect(Collectors.toMap(TopicPartitionInfo::partition, info -> info.leader().id()));
+    }
+  }
+
+  private void awaitLeaders(Set<Integer> nodes) {
+    await()
+        .atMost(20, SECONDS)
+        .ignoreExceptions()
+        .until(() -> Set.copyOf(leaders().values()).equals(nodes));
+  }
+
+  /// One record to each partition, acknowledged.
+  private void produce(String value) throws Exception {
+    try (var producer =
+        new KafkaProducer<>(
+            Map.<String, Object>of("bootstrap.servers", bootstrap(), "linger.ms", 0),
+            new StringSerializer(),
+            new StringSerializer())) {
+      var sent =
+          Stream.iterate(0, i -> i < PARTITIONS, i -> i + 1)
+              .map(i -> producer.send(new ProducerRecord<>("t", i, null, value + i)))
+              .toList();
+      for (var one : sent) {
+        one.get(30, SECONDS);
+      }
+    }
+  }
+
+  private Map<Integer, List<String>> consume(int count) {
+    var values = new TreeMap<Integer, List<String>>();
+    try (var consumer =
+        new KafkaConsumer<>(
+            Map.<String, Object>of("bootstrap.servers", bootstrap()),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      var partitions = new ArrayList<TopicPartition>();
+      for (int i = 0; i < PARTITIONS; i++) {
+        partitions.add(new TopicPartition("t", i));
+      }
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      int seen = 0;
+      for (int polls = 0; seen < count && polls < 150; polls++) {
+        for (var record : consumer.poll(Duration.ofMillis(200))) {
+          values.computeIfAbsent(record.partition(), _ -> new ArrayList<>()).add(record.value());
+          seen++;
+        }
+      }
+    }
+    return values;
+  }
+
+  private static Map<Integer, List<String>> all(String... values) {
+    var expected = new TreeMap<Integer, List<String>>();
+    for (int i = 0; i < PARTITIONS; i++) {
+      int partition = i;
+      expected.put(i, Stream.of(values).map(value -> value + partition).toList());
+    }
+    return expected;
+  }
+
+  @Test
+  void agentsShareWhatThereIsToLead() throws Exception {
+    start(1, Map.of());
+    start(2, Map.of());
+    createTopic(Map.of());
+    awaitLeaders(Set.of(1, 2));
+    produce("a");
+    assertThat(consume(PARTITIONS)).isEqualTo(all("a"));
+  }
+
+  @Test
+  void anAgentThatComesIsGivenItsShare() throws Exception {
+    start(1, Map.of());
+    createTopic(Map.of("streamhouse.durability", "local"));
+    produce("a");
+    start(2, Map.of());
+    awaitLeaders(Set.of(1, 2));
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  @Test
+  void anAgentThatStopsLeavesNothingInItsLog() throws Exception {
+    start(1, Map.of());
+    start(2, Map.of());
+    createTopic(Map.of("streamhouse.durability", "local"));
+    awaitLeaders(Set.of(1, 2));
+    produce("a");
+    stop(2);
+    awaitLeaders(Set.of(1));
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  @Test
+  void whatAnAgentLedGoesToTheOthersWhenItsSessionIsOver() throws Exception {
+    start(1, Map.of());
+    var second = start(2, Map.of());
+    createTopic(Map.of());
+    awaitLeaders(Set.of(1, 2));
+    produce("a");
+    declareDead(2);
+    await().atMost(10, SECONDS).until(second::sessionOver);
+    stop(2);
+    awaitLeaders(Set.of(1));
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  @Test
+  void tailsInALogOnASharedVolumeAreAdopted() throws Exception {
+    var shared =
+        Map.of(
+            "streamhouse.wal.shared.dir",
+            directory.resolve("logs").toString(),
+            "streamhouse.flush.interval.ms",
+            "3600000");
+    start(1, shared);
+    var second = start(2, shared);
+    createTopic(Map.of("streamhouse.durability", "local"));
+    awaitLeaders(Set.of(1, 2));
+    produce("a");
+    declareDead(2);
+    await().atMost(10, SECONDS).until(second::sessionOver);
+    stop(2);
+    awaitLeaders(Set.of(1));
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+    // And the one that comes back finds nothing of its own that counts.
+    start(2, shared);
+    awaitLeaders(Set.of(1, 2));
+    produce("c");
+    assertThat(consume(3 * PARTITIONS)).isEqualTo(all("a", "b", "c"));
+  }
+
+  @Test
+  void tailsInTheLogOfAnAgentThatIsAwayAreWaitedFor() throws Exception {
+    var settings = Map.of("streamhouse.flush.interval.ms", "3600000");
+    start(1, settings);
+    var second = start(2, settings);
+    createTopic(Map.of("streamhouse.durability", "local"));
+    awaitLeaders(Set.of(1, 2));
+    produce("a");
+    var before = leaders();
+    declareDead(2);
+    await().atMost(10, SECONDS).until(second::sessionOver);
+    stop(2);
+    // Its own records are served by the first, the others' are with their agent.
+    start(2, settings);
+    awaitLeaders(Set.of(1, 2));
+    assertThat(leaders()).isEqualTo(before);
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  @Test
+  void committedOffsetsAreWithWhoeverCoordinates() throws Exception {
+    start(1, Map.of());
+    start(2, Map.of());
+    createTopic(Map.of());
+    var groups = new HashSet<String>();
+    for (int i = 0; i < 20; i++) {
+      groups.add("g" + i);
+    }
+    try (var admin = admin()) {
+      for (var group : groups) {
+        admin
+            .alterConsumerGroupOffsets(
+                group, Map.of(new TopicPartition("t", 0), new OffsetAndMetadata(7)))
+            .all()
+            .get();
+      }
+      var coordinators = new HashSet<Integer>();
+      for (var described : admin.describeConsumerGroups(groups).all().get().values()) {
+        coordinators.add(described.coordinator().id());
+      }
+      assertThat(coordinators).isEqualTo(Set.of(1, 2));
+    }
+    stop(1);
+    try (var admin = admin()) {
+      for (var group : groups) {
+        var offsets = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+        assertThat(offsets.values())
+            .containsExactly(new OffsetAndMetadata(7, Optional.empty(), ""));
+      }
+      assertThat(admin.listGroups().all().get()).hasSize(groups.size());
+    }
+  }
+}
