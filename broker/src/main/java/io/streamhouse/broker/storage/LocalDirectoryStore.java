@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,21 +22,34 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 
-/// Objects as files below one directory, each key a path. For one process at a time.
+/// Objects as files below one directory, each key a path. Several processes may use it, on one
+/// machine or on a volume with working file locks.
 ///
-/// An object is written to `.incoming/`, synced, and then linked under its name: linking fails
-/// where there is a file already, so nothing is ever replaced, and no name ever leads to half an
-/// object. The directories that lead to it are synced before the call returns; so are those a
-/// deletion changed, since whoever deletes forgets the key afterwards. The file system must have
-/// hard links. Metadata is left out. Directories stay when they become empty.
+/// An object is written to `.incoming/`, under a name that begins with that of a lock file which
+/// its process holds, synced, and then linked under its name: linking fails where there is a file
+/// already, so nothing is ever replaced, and no name ever leads to half an object. The directories
+/// that lead to it are synced before the call returns; so are those a deletion changed, since
+/// whoever deletes forgets the key afterwards. The file system must have hard links. Metadata is
+/// left out. Directories stay when they become empty.
 public final class LocalDirectoryStore implements ObjectStore {
 
   private static final String INCOMING = ".incoming";
+  private static final String LOCK = ".lock";
   private static final int MAX_SYNCED_DIRECTORIES = 10_000;
   private static final int CHECKSUM_BUFFER_BYTES = 1 << 16;
 
+  /// Locks belong to the process: closing any second channel on a lock file would silently give the
+  /// first one's lock up, so those of this process must be known without looking.
+  private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
+
   private final Path root;
   private final Path incoming;
+
+  /// What the files of this store in `incoming` begin with.
+  private final String self;
+
+  private final Path lockFile;
+  private final FileChannel lock;
   private final AtomicLong nextIncoming = new AtomicLong();
   private final UncachedFiles files = new UncachedFiles();
 
@@ -48,12 +62,50 @@ public final class LocalDirectoryStore implements ObjectStore {
     this.root = root.toAbsolutePath().normalize();
     this.incoming = this.root.resolve(INCOMING);
     Files.createDirectories(incoming);
-    try (var left = Files.newDirectoryStream(incoming)) {
-      for (var file : left) {
-        Files.delete(file);
+    this.lockFile = Files.createTempFile(incoming, "", LOCK);
+    var name = lockFile.getFileName().toString();
+    this.self = name.substring(0, name.length() - LOCK.length());
+    LOCKED_HERE.add(lockFile);
+    this.lock = FileChannel.open(lockFile, StandardOpenOption.WRITE);
+    if (lock.tryLock() == null) {
+      throw new IOException("somebody else holds " + lockFile);
+    }
+    removeLeft();
+    Durable.syncDirectory(this.root);
+  }
+
+  /// Removes what belongs to no process that still runs.
+  private void removeLeft() throws IOException {
+    var running = new HashSet<String>();
+    try (var locks = Files.newDirectoryStream(incoming, "*" + LOCK)) {
+      for (var file : locks) {
+        var name = file.getFileName().toString();
+        if (held(file)) {
+          running.add(name.substring(0, name.length() - LOCK.length()));
+        }
       }
     }
-    Durable.syncDirectory(this.root);
+    try (var left = Files.newDirectoryStream(incoming)) {
+      for (var file : left) {
+        var name = file.getFileName().toString();
+        int end = name.indexOf(name.endsWith(LOCK) ? LOCK : "-");
+        if (end < 0 || !running.contains(name.substring(0, end))) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+
+  private static boolean held(Path lockFile) throws IOException {
+    if (LOCKED_HERE.contains(lockFile)) {
+      return true;
+    }
+    try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE);
+        var free = channel.tryLock()) {
+      return free == null;
+    } catch (NoSuchFileException gone) {
+      return false;
+    }
   }
 
   @Override
@@ -64,7 +116,7 @@ public final class LocalDirectoryStore implements ObjectStore {
       return existing(target);
     }
     var info = ObjectInfo.of(content);
-    var file = incoming.resolve(Long.toString(nextIncoming.getAndIncrement()));
+    var file = incoming.resolve(self + "-" + nextIncoming.getAndIncrement());
     try {
       files.write(file, content, info.length());
       makeDirectory(parent(target));
@@ -194,7 +246,16 @@ public final class LocalDirectoryStore implements ObjectStore {
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    try {
+      Files.deleteIfExists(lockFile);
+      lock.close();
+    } catch (IOException unlikely) {
+      // The lock goes with the process, and the next one to open the store removes the file.
+    } finally {
+      LOCKED_HERE.remove(lockFile);
+    }
+  }
 
   private Path path(String key) {
     return root.resolve(ObjectNames.check(key));
