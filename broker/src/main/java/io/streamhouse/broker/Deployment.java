@@ -40,10 +40,6 @@ public record Deployment(
   public static Deployment open(AgentConfig config) throws IOException {
     var random = new SecureRandom();
     var storage = config.storage();
-    var file = Agent.databaseFile(config.metadata().url());
-    if (file.isPresent() && !Files.exists(file.get())) {
-      throw new IOException("there is no database " + file.get());
-    }
     Optional<DataDirectory> directory;
     try {
       directory = DataDirectory.openIfFree(storage.dataDir());
@@ -51,7 +47,7 @@ public record Deployment(
       throw new IOException(String.valueOf(unusable.getMessage()), unusable);
     }
     try {
-      var metadata = Agent.metadata(config.metadata(), random);
+      var metadata = metadata(config);
       return new Deployment(
           metadata,
           objects(storage.objects(), random),
@@ -62,6 +58,17 @@ public record Deployment(
       directory.ifPresent(DataDirectory::close);
       throw failed;
     }
+  }
+
+  /// Opens the metadata alone; an agent may run.
+  ///
+  /// @throws IOException if there are none, or they cannot be opened
+  public static MetadataStore metadata(AgentConfig config) throws IOException {
+    var file = Agent.databaseFile(config.metadata().url());
+    if (file.isPresent() && !Files.exists(file.get())) {
+      throw new IOException("there is no database " + file.get());
+    }
+    return Agent.metadata(config.metadata(), new SecureRandom());
   }
 
   private static ObjectStore objects(ObjectPlace place, SecureRandom random) throws IOException {

@@ -45,6 +45,8 @@ public final class Streamctl {
         .addSubcommand(new ConsumeCommand(out))
         .addSubcommand(new SegmentCommand(writer))
         .addSubcommand(new WalCommand(writer))
+        .addSubcommand(new AgentCommand(writer))
+        .addSubcommand(new LeaseCommand(writer))
         .addSubcommand(new MetadataCommand(writer))
         .addSubcommand(new FsckCommand(writer));
     line.setOut(writer).setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));

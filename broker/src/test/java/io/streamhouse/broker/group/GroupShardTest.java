@@ -45,7 +45,8 @@ class GroupShardTest {
     var _ =
         metadata
             .leases()
-            .register(new NewSession(
+            .register(
+                new NewSession(
                     INCARNATION, OptionalInt.of(1), new UUID(7, 7), Optional.empty(), Map.of()));
     return metadata.leases().takeShards(INCARNATION, Set.of(3)).getFirst();
   }

@@ -12,6 +12,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -31,7 +32,9 @@ class GroupWriterTest {
     var _ =
         metadata
             .leases()
-            .register(new NewSession(INCARNATION, 1, new UUID(7, 7), Optional.empty(), Map.of()));
+            .register(
+                new NewSession(
+                    INCARNATION, OptionalInt.of(1), new UUID(7, 7), Optional.empty(), Map.of()));
     return metadata.leases().takeShards(INCARNATION, Set.of(3)).getFirst();
   }
 

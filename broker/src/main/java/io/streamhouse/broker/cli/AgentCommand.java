@@ -1,0 +1,85 @@
+package io.streamhouse.broker.cli;
+
+import io.streamhouse.broker.Deployment;
+import io.streamhouse.broker.cli.StartOptions.Misuse;
+import io.streamhouse.metadata.CatalogImage;
+import io.streamhouse.metadata.CatalogImage.LiveAgent;
+import io.streamhouse.metadata.CatalogImage.Owner;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Collection;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `streamctl agent`: the agents of a cluster, as its database knows them.
+@Command(name = "agent", description = "Looks at the agents of a cluster, and drains them.")
+final class AgentCommand {
+
+  private final PrintWriter out;
+
+  AgentCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Command(
+      name = "list",
+      description = "Names the agents whose sessions are live, and how much each of them leads.")
+  int list(@Mixin DeploymentOptions options) throws Misuse, IOException {
+    try (var metadata = Deployment.metadata(options.read())) {
+      var image = metadata.topics().image();
+      var table = new Table("agent", "address", "rack", "partitions", "group shards", "state");
+      for (var agent : image.agents()) {
+        table.row(
+            Integer.toString(agent.nodeId()),
+            new TreeMap<>(agent.listeners())
+                .entrySet().stream()
+                    .map(listener -> listener.getKey() + "://" + listener.getValue())
+                    .collect(Collectors.joining(" ")),
+            agent.rack().orElse("-"),
+            count(image.owners().values(), agent),
+            count(image.shards().values(), agent),
+            agent.draining() ? "draining" : "live");
+      }
+      table.print(out, "");
+      waiting(image);
+    }
+    return ExitCode.OK;
+  }
+
+  private static String count(Collection<Owner> owners, LiveAgent agent) {
+    return Long.toString(
+        owners.stream().filter(one -> one.incarnation().equals(agent.incarnation())).count());
+  }
+
+  private void waiting(CatalogImage image) {
+    var byLog = new TreeMap<String, Integer>();
+    image.orphanTails().values().forEach(log -> byLog.merge(log.toString(), 1, Integer::sum));
+    byLog.forEach((log, count) ->
+        out.println(count + " partition(s) are led by nobody; their tails are in the log " + log));
+  }
+
+  @Command(
+      name = "drain",
+      description = {
+        "Has an agent give everything it leads to the others, and take nothing more.",
+        "It goes on running and answering. A new start of it ends that, as does --undo."
+      })
+  int drain(
+      @Mixin DeploymentOptions options,
+      @Parameters(paramLabel = "AGENT", description = "Its node.id.") int nodeId,
+      @Option(names = "--undo", description = "Let it take its share again.") boolean undo)
+      throws Misuse, IOException {
+    try (var metadata = Deployment.metadata(options.read())) {
+      if (!metadata.leases().drain(nodeId, !undo)) {
+        throw new IOException("no live agent has the node.id " + nodeId);
+      }
+    }
+    out.println(undo ? "agent " + nodeId + " takes leases again" : "draining agent " + nodeId);
+    return ExitCode.OK;
+  }
+}
