@@ -1,5 +1,6 @@
 package io.streamhouse.broker;
 
+import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -129,7 +130,9 @@ class ClusterTest {
   /// The node that leads each partition, as a client is told.
   private Map<Integer, Integer> leaders() throws ExecutionException, InterruptedException {
     try (var admin = admin()) {
-      return admin.describeTopics(List.of("t")).allTopicNames().get().get("t").partitions().stream()
+      return requireNonNull(admin.describeTopics(List.of("t")).allTopicNames().get().get("t"))
+          .partitions()
+          .stream()
           .collect(Collectors.toMap(TopicPartitionInfo::partition, info -> info.leader().id()));
     }
   }

@@ -161,6 +161,11 @@ public final class Main {
       if (!agent.sessionOver() || stopping.get()) {
         break;
       }
+      // Where any port would do clients know by now which one it is.
+      config =
+          config.withPorts(
+              agent.listenAddresses().stream().map(Main::port).toList(),
+              agent.httpAddress().stream().mapToInt(Main::port).findFirst());
       agent.close();
       agent = startAgain(config, stopping);
       if (agent == null) {
@@ -175,6 +180,10 @@ public final class Main {
     err.println("streamhouse: the agent stopped by itself; the log says why");
     agent.close();
     return FAILED;
+  }
+
+  private static int port(String address) {
+    return Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
   }
 
   /// Starts an agent whose session others ended, in the same process: nobody need be there to do

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -57,12 +58,42 @@ public record AgentConfig(
 
   /// The same, of an agent that was assigned this number.
   public AgentConfig withNodeId(int assigned) {
+    return with(assigned, network, http);
+  }
+
+  /// The same, on ports that are in use by it already, where free ones were asked for.
+  ///
+  /// @param ports of the listeners, in their order
+  /// @param httpPort empty if nothing is served over HTTP
+  public AgentConfig withPorts(List<Integer> ports, OptionalInt httpPort) {
+    var bound = new ArrayList<Listener>();
+    for (int i = 0; i < network.listeners().size(); i++) {
+      bound.add(network.listeners().get(i).withPort(ports.get(i)));
+    }
+    return with(
+        nodeId,
+        new Network(
+            bound,
+            network.advertised(),
+            network.idleTimeout(),
+            network.maxConnections(),
+            network.eventLoops(),
+            network.requestMaxBytes(),
+            network.queuedRequestBytes()),
+        httpPort.isEmpty()
+            ? http
+            : new Http(
+                http.listener().map(listener -> listener.withPort(httpPort.getAsInt())),
+                http.insisted()));
+  }
+
+  private AgentConfig with(int node, Network listening, Http serving) {
     return new AgentConfig(
-        assigned,
+        node,
         nodeIdGiven,
         rack,
-        network,
-        http,
+        listening,
+        serving,
         fetching,
         topics,
         groups,
