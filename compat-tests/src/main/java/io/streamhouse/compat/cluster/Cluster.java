@@ -1,5 +1,6 @@
 package io.streamhouse.compat.cluster;
 
+import io.streamhouse.compat.ChildProcess;
 import io.streamhouse.compat.Kits;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -61,11 +62,15 @@ final class Cluster implements AutoCloseable {
           Map.entry("group.consumer.session.timeout.ms", "10000"),
           Map.entry("auto.create.topics.enable", "false"));
 
+  private static final Duration HELP_LIMIT = Duration.ofMinutes(2);
+
+  private final Kits kits;
   private final Setup setup;
   private final Stores stores;
   private final List<ClusterAgent> agents = new ArrayList<>();
 
-  private Cluster(Setup setup, Stores stores) {
+  private Cluster(Kits kits, Setup setup, Stores stores) {
+    this.kits = kits;
     this.setup = setup;
     this.stores = stores;
   }
@@ -75,10 +80,10 @@ final class Cluster implements AutoCloseable {
   ///
   /// @param directory where the agents' data directories will be
   static Cluster start(Kits kits, Path directory, Setup setup) throws Exception {
-    var cluster = new Cluster(setup, Stores.start());
+    var cluster = new Cluster(kits, setup, Stores.start());
     try {
       for (int node = 0; node < setup.agents(); node++) {
-        cluster.add(kits, directory, node);
+        cluster.add(directory, node);
       }
       cluster.agents.forEach(ClusterAgent::start);
       return cluster;
@@ -88,7 +93,17 @@ final class Cluster implements AutoCloseable {
     }
   }
 
-  private void add(Kits kits, Path directory, int node) throws IOException {
+  /// Whether this build of the server runs several agents on one database, and drains them.
+  static boolean severalAgents(Kits kits) {
+    var command = List.of(kits.root().resolve("bin/streamctl").toString(), "agent", "--help");
+    return Kits.run(
+                new ChildProcess.Spec("streamctl-agent", command, kits.log("streamctl-agent")),
+                HELP_LIMIT)
+            .exit()
+        == 0;
+  }
+
+  private void add(Path directory, int node) throws IOException {
     var settings = new LinkedHashMap<>(QUICK);
     settings.put("streamhouse.session.timeout.ms", Long.toString(setup.session().toMillis()));
     settings.put("streamhouse.session.renew.ms", Long.toString(setup.session().toMillis() / 5));
@@ -103,7 +118,12 @@ final class Cluster implements AutoCloseable {
   /// What tells an agent of a volume for write-ahead logs that the others see, too. The one place
   /// that knows.
   private static Map<String, String> sharedVolume(Path volume) {
-    return Map.of("streamhouse.wal.dir", volume.toString());
+    return Map.of("streamhouse.wal.shared.dir", volume.toString());
+  }
+
+  /// Whether agents can be drained: there is another one to go to, and a command to say so.
+  boolean drains() {
+    return agents.size() > 1 && severalAgents(kits);
   }
 
   Setup setup() {

@@ -103,11 +103,6 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
     }
   }
 
-  /// Whether agents can be drained in this build.
-  boolean drains() {
-    return process.streamctl(DRAIN_LIMIT, "agent", "list").exit() == 0;
-  }
-
   /// What fsck finds while it does not run; empty if all is well.
   String fsck(Duration limit) {
     var checked = process.streamctl(limit, "fsck");

@@ -168,10 +168,10 @@ public final class ClusterLoop {
   /// The plan, without what this build of the server does not know.
   private Nemesis.Plan possible(Cluster cluster) {
     var wanted = plan.nemesis();
-    if (!wanted.kinds().contains(Nemesis.Kind.DRAIN) || cluster.agent(0).drains()) {
+    if (!wanted.kinds().contains(Nemesis.Kind.DRAIN) || cluster.drains()) {
       return wanted;
     }
-    System.err.println("SKIPPED: draining, since `streamctl agent` does not exist in this build");
+    System.err.println("SKIPPED: draining: a single agent, or a build without `streamctl agent`");
     var kinds = EnumSet.copyOf(wanted.kinds());
     kinds.remove(Nemesis.Kind.DRAIN);
     return new Nemesis.Plan(

@@ -80,7 +80,7 @@ public final class FailoverTimes {
   }
 
   private Figures measure(Layout layout, int rounds) throws Exception {
-    boolean drains = cluster.setup().agents() > 1 && cluster.agent(0).drains();
+    boolean drains = cluster.drains();
     if (!drains) {
       System.err.println("SKIPPED: draining: a single agent, or a build without `streamctl agent`");
     }

@@ -196,7 +196,7 @@ final class Workload implements AutoCloseable {
             "group " + group + " at the end",
             PATIENCE,
             partition -> offsets.get(partition) >= ends[partition]));
-    close();
+    abandon();
     rethrow();
   }
 
@@ -484,9 +484,13 @@ final class Workload implements AutoCloseable {
     return new IllegalStateException(what, failed);
   }
 
-  /// Ends all clients, wherever they are.
   @Override
   public void close() {
+    abandon();
+  }
+
+  /// Ends all clients, wherever they are.
+  void abandon() {
     stopSending.set(true);
     stopReading.set(true);
     senders.forEach(Workload::join);

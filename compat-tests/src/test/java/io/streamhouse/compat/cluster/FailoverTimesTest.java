@@ -1,0 +1,56 @@
+package io.streamhouse.compat.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.streamhouse.compat.Kits;
+import io.streamhouse.compat.Servers;
+import io.streamhouse.compat.cluster.FailoverTimes.Event;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The short form of [FailoverTimes], and the bounds it must keep. `-Drounds=N` for more.
+class FailoverTimesTest {
+
+  private static final Duration SESSION = Duration.ofSeconds(4);
+  private static final Duration FAILOVER_MARGIN = Duration.ofSeconds(2);
+  private static final Duration GRACEFUL = Duration.ofSeconds(1);
+
+  @TempDir Path directory;
+
+  @Test
+  void producersWaitNoLongerThanTheyMustWhenAnAgentGoes() throws Exception {
+    assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "it is about agents of StreamHouse");
+    var kits = Kits.find();
+    boolean several = Cluster.severalAgents(kits);
+    if (!several) {
+      System.err.println("SKIPPED: failover to another agent, which this build does not have");
+    }
+    var setup = new Cluster.Setup(several ? 3 : 1, Cluster.Durability.OBJECT, SESSION, Map.of());
+    FailoverTimes.Figures figures;
+    try (var cluster = Cluster.start(kits, directory, setup)) {
+      figures = FailoverTimes.measure(cluster, Layout.of(2, 6), Integer.getInteger("rounds", 1));
+    }
+    System.out.println(figures);
+    assertThat(figures.of(Event.KILLED).at(100))
+        .as("%s", figures)
+        .isLessThanOrEqualTo(SESSION.plus(FAILOVER_MARGIN));
+    if (several) {
+      assertThat(figures.of(Event.DRAINED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
+      assertThat(figures.of(Event.STOPPED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
+    }
+  }
+
+  @Test
+  void percentilesAreOfWhatWasMeasured() {
+    var percentiles =
+        Percentiles.of(
+            java.util.stream.IntStream.rangeClosed(1, 200).mapToObj(Duration::ofMillis).toList());
+    assertThat(percentiles.at(50)).isEqualTo(Duration.ofMillis(100));
+    assertThat(percentiles.at(99)).isEqualTo(Duration.ofMillis(198));
+    assertThat(percentiles.at(100)).isEqualTo(Duration.ofMillis(200));
+  }
+}
