@@ -11,6 +11,7 @@ import io.streamhouse.broker.group.GroupAnswer.Fetched;
 import io.streamhouse.broker.group.GroupAnswer.Joined;
 import io.streamhouse.broker.group.GroupAnswer.Synced;
 import io.streamhouse.broker.group.GroupRequest.Commit;
+import io.streamhouse.broker.group.GroupRequest.ConsumerHeartbeat;
 import io.streamhouse.broker.group.GroupRequest.Fetch;
 import io.streamhouse.broker.group.GroupRequest.Heartbeat;
 import io.streamhouse.broker.group.GroupRequest.Join;
@@ -37,20 +38,25 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import org.jspecify.annotations.Nullable;
 
-/// Members that join, sync, beat, commit, leave and fall silent in any order, a store that fails
-/// before or after it wrote, and coordinators that die at any moment.
+/// Members of both protocols, in a group each, that join, sync, beat, commit, leave and fall silent
+/// in any order, a store that fails before or after it wrote, and coordinators that die at any
+/// moment.
 class GroupSimulationTest {
 
   private static final String GROUP = "g";
+  private static final String CONSUMERS = "consumers";
+  private static final Duration SESSION = Duration.ofSeconds(45);
 
   @Property(tries = 400)
-  void generationsAndOffsetsNeverGoBackAndEveryRequestIsAnswered(@ForAll long seed) {
+  void nothingGoesBackNoPartitionHasTwoOwnersAndEveryRequestIsAnswered(@ForAll long seed) {
     var world = new World(seed);
     for (int step = 0; step < 300; step++) {
       world.step();
@@ -64,10 +70,12 @@ class GroupSimulationTest {
     final SimulatedLoop loop = new SimulatedLoop(time);
     final SimulatedLoop store = new SimulatedLoop(time);
     final List<Client> clients = new ArrayList<>();
+    final List<Consuming> consumers = new ArrayList<>();
     final List<CompletableFuture<GroupAnswer>> asked = new ArrayList<>();
     final List<CompletableFuture<Void>> checks = new ArrayList<>();
     final InMemoryMetadata metadata;
     final PartitionId partition;
+    final Set<PartitionId> read = new TreeSet<>();
     final FakeTopics topics;
     final UUID wal = new UUID(1, 1);
     boolean healthy = true;
@@ -77,7 +85,9 @@ class GroupSimulationTest {
     // What clients were told.
     int generation;
     long offset = -1;
+    long consumed = -1;
     long commits;
+    int ids;
     final Map<Integer, Set<String>> membersByGeneration = new HashMap<>();
     final Map<String, Bytes> assignments = new HashMap<>();
 
@@ -105,10 +115,15 @@ class GroupSimulationTest {
               });
       var topic = ((Created) metadata.topics().create("t", 1, Map.of())).topic();
       partition = new PartitionId(topic.id(), 0);
-      topics = new FakeTopics().with("t", topic.id(), 1);
+      var second = ((Created) metadata.topics().create("read", 4, Map.of())).topic();
+      for (int i = 0; i < 4; i++) {
+        read.add(new PartitionId(second.id(), i));
+      }
+      topics = new FakeTopics().with("t", topic.id(), 1).with("read", second.id(), 4);
       coordinator = begin();
       for (int i = 0; i < 4; i++) {
         clients.add(new Client("c" + i));
+        consumers.add(new Consuming());
       }
       run();
       healthy = false;
@@ -148,7 +163,7 @@ class GroupSimulationTest {
                   // rise.
                   Duration.ofDays(1),
                   new AgentConfig.Consumers(
-                      Duration.ofSeconds(45),
+                      SESSION,
                       new GroupConfigs.Range(45_000, 60_000),
                       Duration.ofSeconds(5),
                       new GroupConfigs.Range(5_000, 15_000),
@@ -165,7 +180,7 @@ class GroupSimulationTest {
     }
 
     void step() {
-      switch (random.nextInt(12)) {
+      switch (random.nextInt(18)) {
         case 0 -> {
           time.pass(Duration.ofMillis(random.nextInt(5_000)));
           run();
@@ -186,12 +201,27 @@ class GroupSimulationTest {
             alive[0] = false;
             asked.clear();
             clients.forEach(client -> client.waits = false);
+            consumers.forEach(Consuming::lost);
             coordinator = begin();
           } else {
             run();
           }
         }
+        case 7, 8, 9, 10, 11, 12 -> consumers.get(random.nextInt(consumers.size())).act();
         default -> clients.get(random.nextInt(clients.size())).act();
+      }
+      check();
+    }
+
+    /// Of those that may believe that they are members.
+    void check() {
+      var owners = new HashMap<PartitionId, String>();
+      for (var one : consumers) {
+        if (time.nanos() < one.trustedUntilNanos) {
+          for (var owned : one.owned) {
+            assertThat(owners.put(owned, one.id)).as("%s of %s", owned, one.id).isNull();
+          }
+        }
       }
     }
 
@@ -225,7 +255,17 @@ class GroupSimulationTest {
         assertThat(generation).isZero();
       }
       assertThat(at(fetched.join())).isGreaterThanOrEqualTo(offset);
+      var consuming = ask(CONSUMERS, new GroupRequest.DescribeConsumer());
+      var position = ask(CONSUMERS, new Fetch(Optional.empty()));
+      run();
+      if (consuming.join() instanceof GroupAnswer.ConsumersDescribed group) {
+        assertThat(group.state()).isEqualTo(ConsumerGroupState.EMPTY);
+      } else {
+        assertThat(consuming.join()).isInstanceOf(Failed.class);
+      }
+      assertThat(at(position.join())).isGreaterThanOrEqualTo(consumed);
       joinAfresh();
+      readAfresh();
     }
 
     /// A group that is left alone becomes stable, and each member has what the leader gave it.
@@ -262,13 +302,36 @@ class GroupSimulationTest {
       }
     }
 
+    /// Members that are left alone have all partitions, one each.
+    void readAfresh() {
+      var some = consumers.subList(0, 3);
+      some.forEach(Consuming::forget);
+      for (int i = 0; i < 10; i++) {
+        time.pass(Duration.ofSeconds(5));
+        for (var one : some) {
+          one.giveUp();
+          one.beat();
+          run();
+        }
+        check();
+      }
+      var owned = new ArrayList<PartitionId>();
+      some.forEach(one -> owned.addAll(one.owned));
+      assertThat(owned).containsExactlyInAnyOrderElementsOf(read);
+      checks.stream().filter(CompletableFuture::isDone).forEach(CompletableFuture::join);
+    }
+
     /// Asks, and keeps what `told` finds wrong.
     void ask(GroupRequest request, Consumer<GroupAnswer> told) {
       checks.add(ask(request).thenAccept(told));
     }
 
     CompletableFuture<GroupAnswer> ask(GroupRequest request) {
-      var answer = coordinator.handle(GROUP, request);
+      return ask(GROUP, request);
+    }
+
+    CompletableFuture<GroupAnswer> ask(String group, GroupRequest request) {
+      var answer = coordinator.handle(group, request);
       asked.add(answer);
       return answer;
     }
@@ -276,6 +339,161 @@ class GroupSimulationTest {
     long at(GroupAnswer answer) {
       var found = ((Fetched) answer).offsets().get(partition);
       return found == null ? -1 : found.offset();
+    }
+
+    /// A member of the consumer protocol.
+    final class Consuming {
+      String id = "";
+      int epoch;
+
+      /// What it reads, and may read as long as it may believe that it is a member.
+      Set<PartitionId> owned = new TreeSet<>();
+
+      long trustedUntilNanos;
+
+      /// What it was told to have and still has to give up the rest for.
+      @Nullable Set<PartitionId> told;
+
+      /// The next heartbeat must say everything.
+      boolean whole = true;
+
+      boolean waits;
+
+      /// Answers to what it asked before are not looked at.
+      int turn;
+
+      void act() {
+        if (waits && random.nextInt(10) != 0) {
+          return;
+        }
+        switch (random.nextInt(10)) {
+          case 0, 1 -> giveUp();
+          case 2 -> commit();
+          case 3 -> fetch();
+          case 4 -> {
+            if (random.nextInt(3) == 0) {
+              leave();
+            }
+          }
+          default -> beat();
+        }
+      }
+
+      void giveUp() {
+        if (told != null) {
+          owned = new TreeSet<>(told);
+        }
+      }
+
+      void beat() {
+        if (id.isEmpty()) {
+          id = "consumer-" + ids++;
+        }
+        boolean all = whole || epoch == 0;
+        long sent = time.nanos();
+        int now = ++turn;
+        waits = true;
+        whole = true;
+        checks.add(
+            ask(
+                    CONSUMERS,
+                    new ConsumerHeartbeat(
+                        id,
+                        null,
+                        null,
+                        epoch,
+                        "c",
+                        "/h",
+                        all ? 3_600_000 : -1,
+                        all ? Set.of("read") : null,
+                        null,
+                        null,
+                        new TreeSet<>(owned)))
+                .thenAccept(answer -> {
+                  if (now == turn) {
+                    waits = false;
+                    answered(answer, sent);
+                  }
+                }));
+      }
+
+      private void answered(GroupAnswer answer, long sent) {
+        if (answer instanceof GroupAnswer.Beaten beaten) {
+          whole = false;
+          assertThat(beaten.memberEpoch()).as("epochs only rise").isGreaterThanOrEqualTo(epoch);
+          epoch = beaten.memberEpoch();
+          trustedUntilNanos = sent + SESSION.toNanos();
+          beaten
+              .assignment()
+              .ifPresent(assigned -> {
+                owned.addAll(assigned);
+                told = new TreeSet<>(assigned);
+              });
+        } else if (answer instanceof Failed(var failure, var _)) {
+          switch (failure) {
+            case UNKNOWN_MEMBER, GROUP_NOT_FOUND, GROUP_FULL -> forget();
+            case FENCED_EPOCH -> {
+              owned = new TreeSet<>();
+              told = null;
+              epoch = 0;
+            }
+            case NOT_COORDINATOR, LOADING, NOT_AVAILABLE -> {}
+            default -> throw new AssertionError("unexpected " + failure);
+          }
+        } else {
+          throw new AssertionError(answer);
+        }
+      }
+
+      void forget() {
+        turn++;
+        id = "";
+        epoch = 0;
+        owned = new TreeSet<>();
+        told = null;
+        whole = true;
+        waits = false;
+      }
+
+      /// Who answers is dead.
+      void lost() {
+        turn++;
+        waits = false;
+      }
+
+      private void leave() {
+        if (!id.isEmpty() && random.nextBoolean()) {
+          var _ =
+              ask(
+                  CONSUMERS,
+                  new ConsumerHeartbeat(id, null, null, -1, "c", "/h", -1, null, null, null, null));
+        }
+        forget();
+      }
+
+      private void commit() {
+        long value = commits++;
+        var offset = new CommittedOffset(value, Optional.empty(), "m", time.wallMillis());
+        checks.add(
+            ask(CONSUMERS, new Commit(id, null, epoch, Map.of(partition, offset)))
+                .thenAccept(answer -> {
+                  if (answer instanceof GroupAnswer.Committed) {
+                    consumed = Math.max(consumed, value);
+                  }
+                }));
+      }
+
+      private void fetch() {
+        long floor = consumed;
+        checks.add(
+            ask(CONSUMERS, new Fetch(Optional.of(Set.of(partition))))
+                .thenAccept(answer -> {
+                  if (answer instanceof Fetched) {
+                    assertThat(at(answer)).isGreaterThanOrEqualTo(floor);
+                    consumed = Math.max(consumed, at(answer));
+                  }
+                }));
+      }
     }
 
     final class Client {
