@@ -215,6 +215,48 @@ class GroupCommandTest {
   }
 
   @Test
+  void settingsOfAGroupAreItsOwnAndItsDefaultsThoseOfTheAgent() {
+    assertThat(run("config get --group g")).isZero();
+    assertThat(lines()).hasSize(1);
+    assertThat(run("config set --group g consumer.session.timeout.ms=50000")).isZero();
+    assertThat(lines()).containsExactly("set consumer.session.timeout.ms=50000");
+    assertThat(run("config get --group g")).isZero();
+    assertThat(lines())
+        .containsExactly("setting value source", "consumer.session.timeout.ms 50000 group");
+    assertThat(run("config get --group other consumer.session.timeout.ms")).isZero();
+    assertThat(lines()).contains("consumer.session.timeout.ms 45000 default");
+    assertThat(run("config delete --group g consumer.session.timeout.ms")).isZero();
+    assertThat(run("config get --group g")).isZero();
+    assertThat(lines()).hasSize(1);
+
+    assertThat(run("config set --group g consumer.session.timeout.ms=1")).isOne();
+    assertThat(run("config set --group g no.such.setting=1")).isOne();
+    assertThat(run("config get --group g --topic t")).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsSetForAllAgentsCountsForTopicsThatSayNothingElse() {
+    assertThat(run("config set --all-agents log.retention.ms=5000")).isZero();
+    assertThat(lines()).containsExactly("set log.retention.ms=5000");
+    assertThat(run("config get --all-agents")).isZero();
+    assertThat(lines()).containsExactly("setting value source", "log.retention.ms 5000 all agents");
+    assertThat(run("config get --agent 0 log.retention.ms")).isZero();
+    assertThat(lines()).contains("log.retention.ms 5000 all agents");
+    assertThat(run("config get --topic t retention.ms")).isZero();
+    assertThat(lines()).contains("retention.ms 5000 all agents");
+    assertThat(run("config set --agent 0 log.retention.ms=6000")).isZero();
+    assertThat(run("config get --topic t retention.ms")).isZero();
+    assertThat(lines()).contains("retention.ms 6000 agent");
+
+    assertThat(run("config delete --agent 0 log.retention.ms")).isZero();
+    assertThat(run("config delete --all-agents log.retention.ms")).isZero();
+    assertThat(run("config get --topic t retention.ms")).isZero();
+    assertThat(lines()).contains("retention.ms 604800000 default");
+    assertThat(run("config set --all-agents node.id=7")).isOne();
+    assertThat(run("config get --all-agents --agent 0")).isEqualTo(2);
+  }
+
+  @Test
   void settingsAreShownWithWhereTheyComeFromAndChanged() {
     assertThat(run("config get --topic t retention.ms")).isZero();
     assertThat(lines()).containsExactly("setting value source", "retention.ms 604800000 default");
