@@ -26,6 +26,10 @@ import io.streamhouse.broker.http.Page;
 import io.streamhouse.broker.http.ReadyPage;
 import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.lease.SessionObserver;
+import io.streamhouse.broker.merge.MergeMetrics;
+import io.streamhouse.broker.merge.MergeOptions;
+import io.streamhouse.broker.merge.Merger;
+import io.streamhouse.broker.merge.ScratchDirectory;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.FlushDriver;
 import io.streamhouse.broker.partition.FlushOptions;
@@ -372,6 +376,25 @@ public final class Agent implements AutoCloseable {
             leadership::all, metadata.manifest(), config.topicLife().retentionCheck(), time);
     RetentionMetrics.register(meters, retention);
     every(housekeeping, TICK, retention::step);
+
+    if (config.merge().enabled()) {
+      var merger =
+          new Merger(
+              leadership::all,
+              mergeOptions(config),
+              metadata.manifest(),
+              store,
+              ScratchDirectory.open(directory.merging(), 2 * storage.diskReserveBytes()),
+              incarnation,
+              () -> new UUID(random.nextLong(), random.nextLong()),
+              time);
+      started("merger", merger);
+      MergeMetrics.register(meters, merger);
+      AgentHealth.merging(health, merger, catalog);
+      var merging = new ThreadLoop("merger", this::die);
+      started("merging", merging);
+      merging.execute(() -> merge(merging, merger));
+    }
 
     var sweeping = new ThreadLoop("sweeper", this::die);
     started("sweeper", sweeping);
@@ -748,6 +771,20 @@ public final class Agent implements AutoCloseable {
               }
               every(loop, pause, task);
             });
+  }
+
+  private static MergeOptions mergeOptions(AgentConfig config) {
+    var merge = config.merge();
+    return MergeOptions.of(
+        merge.segmentBytes(),
+        merge.segmentMaxBytes(),
+        merge.bytesPerSecond(),
+        merge.age(),
+        config.flush().compression() == SegmentCompression.LZ4);
+  }
+
+  private static void merge(ThreadLoop loop, Merger merger) {
+    var _ = loop.after(merger.step(), () -> merge(loop, merger));
   }
 
   private static void stopWriter(WriteAheadLog wal, Thread writer)

@@ -2,13 +2,16 @@ package io.streamhouse.broker;
 
 import io.streamhouse.broker.catalog.StoredCatalog;
 import io.streamhouse.broker.lease.Session;
+import io.streamhouse.broker.merge.Merger;
 import io.streamhouse.broker.partition.Leadership;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.runtime.Health;
 import io.streamhouse.broker.runtime.HealthCheck;
 import io.streamhouse.broker.sweep.Sweeper;
 import io.streamhouse.broker.wal.WriteAheadLog;
+import io.streamhouse.metadata.PartitionId;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -61,14 +64,33 @@ final class AgentHealth {
     health.add("sweeper", unless(sweeper::whyStopped));
   }
 
-  private static String overdue(Partition partition, StoredCatalog catalog) {
-    var id = partition.id();
+  static void merging(Health health, Merger merger, StoredCatalog catalog) {
+    health.add(
+        "merging",
+        () -> {
+          var problems = new ArrayList<String>();
+          var problem = merger.problem();
+          if (problem != null) {
+            problems.add(problem);
+          }
+          var behind = merger.behind();
+          if (!behind.isEmpty()) {
+            problems.add(
+                "%d partition(s) have too many segments, the first is %s"
+                    .formatted(behind.size(), name(behind.getFirst(), catalog)));
+          }
+          return problems;
+        });
+  }
+
+  private static String name(PartitionId id, StoredCatalog catalog) {
     var topic = catalog.image().topic(id.topicId());
-    return "%s-%d has records in no object for %d s"
-        .formatted(
-            topic == null ? id.topicId() : topic.name(),
-            id.partition(),
-            unflushed(partition).toSeconds());
+    return (topic == null ? id.topicId() : topic.name()) + "-" + id.partition();
+  }
+
+  private static String overdue(Partition partition, StoredCatalog catalog) {
+    return "%s has records in no object for %d s"
+        .formatted(name(partition.id(), catalog), unflushed(partition).toSeconds());
   }
 
   private static Duration unflushed(Partition partition) {

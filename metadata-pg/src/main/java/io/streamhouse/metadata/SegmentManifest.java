@@ -22,8 +22,9 @@ public interface SegmentManifest {
   /// that was abandoned meanwhile commits nothing: its segments are fenced.
   List<CommitResult> commit(UUID objectId, List<NewSegment> segments);
 
-  /// @param leaderEpoch of the batches in it: at most the lease's, below it for a tail that was
-  ///   replayed; its first segment gives `partition_epochs` a row
+  /// @param leaderEpoch of the batches in it, where it was merged of the first: at most the
+  ///   lease's, below it for a tail that was replayed; its first segment gives `partition_epochs` a
+  ///   row
   /// @param position of the segment's first byte in the object
   /// @param length of the segment in bytes
   /// @param records how many records it holds
@@ -61,6 +62,45 @@ public interface SegmentManifest {
 
     /// The segment does not begin where the committed log ends: a bug; the partition closes.
     record Gap(long committedEnd) implements CommitResult {}
+  }
+
+  /// Puts merged segments in the place of those they were made of: one transaction.
+  ///
+  /// Per replacement, the fence `incarnation = … AND lease_epoch = …` refuses a zombie, and the
+  /// rows to be replaced must be there exactly as given; refused replacements do not hold up the
+  /// others. Where epochs begin stays as it is. The objects of replaced rows lose what referred to
+  /// them; at none they are due. Idempotent, as [#commit] is; an object of which no replacement was
+  /// made is due, too.
+  List<ReplaceResult> replace(UUID objectId, List<Replacement> replacements);
+
+  /// @param rows contiguous, by base offset, as they were read
+  /// @param by covers the same range; its leader epoch is that of the first of the rows
+  record Replacement(List<Segment> rows, NewSegment by) {
+
+    public Replacement {
+      rows = List.copyOf(rows);
+      var next = by.baseOffset();
+      for (var row : rows) {
+        if (row.baseOffset() != next || !row.partition().equals(by.lease().key())) {
+          throw new IllegalArgumentException(row + " where offset " + next + " of " + by + " is");
+        }
+        next = row.endOffset();
+      }
+      if (next != by.endOffset()) {
+        throw new IllegalArgumentException("rows up to " + next + " replaced by " + by);
+      }
+    }
+  }
+
+  /// What became of one replacement, in the order given.
+  sealed interface ReplaceResult {
+    record Replaced() implements ReplaceResult {}
+
+    /// The lease is not ours any more, or its topic is gone.
+    record Fenced() implements ReplaceResult {}
+
+    /// The rows are not there as they were: the log start has passed one of them.
+    record Changed() implements ReplaceResult {}
   }
 
   /// Committed segments that end after `fromOffset`, by base offset.

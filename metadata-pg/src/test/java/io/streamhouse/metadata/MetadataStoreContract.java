@@ -22,6 +22,8 @@ import io.streamhouse.metadata.SegmentManifest.CommitResult;
 import io.streamhouse.metadata.SegmentManifest.DueObject;
 import io.streamhouse.metadata.SegmentManifest.EpochStart;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.ReplaceResult;
+import io.streamhouse.metadata.SegmentManifest.Replacement;
 import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.metadata.Sweeps.Sweep;
 import io.streamhouse.metadata.TopicCatalog.AddPartitions;
@@ -1326,6 +1328,170 @@ public abstract class MetadataStoreContract {
     assertThat(manifest.dueForDeletion(0, 10)).isEqualTo(due);
     manifest.forgetObjects(List.of(object));
     assertThat(manifest.dueForDeletion(0, 10)).isEmpty();
+  }
+
+  // Merging
+
+  private UUID registered(Agent agent) {
+    var object = id();
+    store.manifest().registerObject(agent.incarnation, object, "key-of-" + object);
+    return object;
+  }
+
+  /// All rows of the lease's partition that lie within a range, to be replaced by one.
+  private Replacement merge(Lease<PartitionId> lease, int leaderEpoch, long base, long end) {
+    var rows =
+        store.manifest().segments(lease.key(), base, 100).stream()
+            .filter(row -> row.endOffset() <= end)
+            .toList();
+    return new Replacement(
+        rows, new NewSegment(lease, leaderEpoch, base, end, 7, 77, end - base, 99));
+  }
+
+  private List<UUID> due() {
+    return store.manifest().dueForDeletion(0, 100).stream().map(DueObject::objectId).toList();
+  }
+
+  @Test
+  void mergedSegmentsTakeThePlaceOfThoseTheyWereMadeOf() {
+    var topic = topic("orders", 2);
+    var agent = agent(1);
+    var first = take(agent, partition(topic, 0)).lease();
+    var shared = id();
+    var old = id();
+    commit(old, segment(first, 0, 5));
+    var a = take(agent, partition(topic, 0)).lease();
+    var b = take(agent, partition(topic, 1)).lease();
+    commit(shared, segment(a, 5, 10), segment(b, 0, 3));
+    var kept = id();
+    commit(kept, segment(a, 10, 20), segment(b, 3, 4));
+    var manifest = store.manifest();
+    var object = registered(agent);
+    var replacements = List.of(merge(b, 0, 0, 4), merge(a, 0, 0, 10));
+    assertThat(manifest.replace(object, replacements))
+        .containsExactly(new ReplaceResult.Replaced(), new ReplaceResult.Replaced());
+    var key = "key-of-" + object;
+    assertThat(manifest.segments(a.key(), 0, 10))
+        .containsExactly(
+            new Segment(a.key(), 0, 10, object, key, 7, 77, 10, 99), stored(a.key(), 10, 20, kept));
+    assertThat(manifest.segments(b.key(), 0, 10))
+        .containsExactly(new Segment(b.key(), 0, 4, object, key, 7, 77, 4, 99));
+    // Epochs begin where they did, within a segment too.
+    assertThat(manifest.epochs(a.key()))
+        .containsExactly(new EpochStart(0, 0), new EpochStart(1, 5));
+    assertThat(due()).containsExactly(old, shared);
+    assertThat(commit(segment(a, 20, 21))).containsExactly(committed(21));
+    // Sent again, after whatever happened, it says what it did.
+    assertThat(manifest.replace(object, replacements))
+        .containsExactly(new ReplaceResult.Replaced(), new ReplaceResult.Replaced());
+    assertThat(due()).containsExactly(old, shared);
+    assertThat(store.audit().objects(List.of(object, kept)))
+        .extracting(AuditedObject::state, AuditedObject::segments, AuditedObject::referring)
+        .containsExactlyInAnyOrder(
+            tuple(ObjectState.COMMITTED, 2, 2), tuple(ObjectState.COMMITTED, 1, 1));
+  }
+
+  @Test
+  void aReplacementThatIsRefusedHoldsUpNoOther() {
+    var topic = topic("orders", 4);
+    var gone = topic("gone", 1);
+    var agent = agent(1);
+    var stale = take(agent, partition(topic, 0)).lease();
+    var passed = take(agent, partition(topic, 1)).lease();
+    var good = take(agent, partition(topic, 2)).lease();
+    var moved = take(agent, partition(topic, 3)).lease();
+    var deleted = take(agent, partition(gone, 0)).lease();
+    for (var lease : List.of(stale, passed, good, moved, deleted)) {
+      commit(segment(lease, 0, 5), segment(lease, 5, 9));
+    }
+    var all =
+        List.of(
+            merge(stale, 0, 0, 9),
+            merge(passed, 0, 0, 9),
+            merge(good, 0, 0, 9),
+            merge(moved, 0, 0, 9),
+            merge(deleted, 0, 0, 9));
+    take(agent, stale.key());
+    store.manifest().raiseLogStart(passed, 6);
+    store.topics().delete(gone.id());
+    store.manifest().replace(registered(agent), List.of(merge(moved, 0, 0, 5)));
+    var object = registered(agent);
+    var expected =
+        List.of(
+            new ReplaceResult.Fenced(),
+            new ReplaceResult.Changed(),
+            new ReplaceResult.Replaced(),
+            new ReplaceResult.Changed(),
+            new ReplaceResult.Fenced());
+    assertThat(store.manifest().replace(object, all)).isEqualTo(expected);
+    assertThat(store.manifest().replace(object, all)).isEqualTo(expected);
+    assertThat(store.manifest().segments(stale.key(), 0, 9)).hasSize(2);
+    assertThat(store.manifest().segments(passed.key(), 0, 9)).hasSize(1);
+    assertThat(store.manifest().segments(good.key(), 0, 9)).hasSize(1);
+    assertThat(store.manifest().segments(moved.key(), 0, 9)).hasSize(2);
+    assertThat(due()).doesNotContain(object);
+  }
+
+  @Test
+  void anObjectOfWhichNothingIsReplacedIsDue() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    var stale = take(agent, partition(topic, 0)).lease();
+    commit(segment(stale, 0, 5), segment(stale, 5, 9));
+    take(agent, stale.key());
+    var object = registered(agent);
+    assertThat(store.manifest().replace(object, List.of(merge(stale, 0, 0, 9))))
+        .containsExactly(new ReplaceResult.Fenced());
+    assertThat(due()).containsExactly(object);
+    var never = id();
+    assertThat(store.manifest().replace(never, List.of(merge(stale, 0, 0, 9))))
+        .containsExactly(new ReplaceResult.Fenced());
+  }
+
+  @Test
+  void anObjectThatWasAbandonedReplacesNothing() {
+    var topic = topic("orders", 1);
+    var old = agent(1);
+    var lease = take(old, partition(topic, 0)).lease();
+    commit(segment(lease, 0, 5), segment(lease, 5, 9));
+    var object = registered(old);
+    store.leases().end(old.incarnation);
+    assertThat(due()).containsExactly(object);
+    assertThat(store.manifest().replace(object, List.of(merge(lease, 0, 0, 9))))
+        .doesNotContain(new ReplaceResult.Replaced());
+    assertThat(store.manifest().segments(lease.key(), 0, 9)).hasSize(2);
+  }
+
+  @Test
+  void aLogStartWithinAMergedSegmentLeavesItThere() {
+    var topic = topic("orders", 1);
+    var agent = agent(1);
+    commit(segment(take(agent, partition(topic, 0)).lease(), 0, 5));
+    var lease = take(agent, partition(topic, 0)).lease();
+    commit(segment(lease, 5, 9), segment(lease, 9, 12));
+    var manifest = store.manifest();
+    manifest.replace(registered(agent), List.of(merge(lease, 0, 0, 9)));
+    assertThat(manifest.raiseLogStart(lease, 7)).isTrue();
+    assertThat(manifest.segments(lease.key(), 0, 9)).hasSize(2);
+    assertThat(manifest.epochs(lease.key())).containsExactly(new EpochStart(1, 5));
+    var moved = manifest.replace(registered(agent), List.of(merge(lease, 0, 0, 12)));
+    assertThat(moved).containsExactly(new ReplaceResult.Replaced());
+    assertThat(manifest.epochs(lease.key())).containsExactly(new EpochStart(1, 5));
+    assertThat(manifest.raiseLogStart(lease, 12)).isTrue();
+    assertThat(manifest.segments(lease.key(), 0, 9)).isEmpty();
+  }
+
+  @Test
+  void aReplacementCoversItsRowsAndNothingElse() {
+    var topic = topic("orders", 1);
+    var lease = take(agent(1), partition(topic, 0)).lease();
+    commit(segment(lease, 0, 5), segment(lease, 5, 9), segment(lease, 9, 12));
+    var rows = store.manifest().segments(lease.key(), 0, 9);
+    for (var some :
+        List.of(rows.subList(0, 2), List.of(rows.get(0), rows.get(2)), rows.subList(1, 3))) {
+      assertThatThrownBy(() -> new Replacement(some, segment(lease, 0, 12)))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
   }
 
   @Test

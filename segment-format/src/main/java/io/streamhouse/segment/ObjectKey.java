@@ -9,7 +9,8 @@ import java.util.UUID;
 /// | objects with segments of | key                                                                 |
 /// |--------------------------|---------------------------------------------------------------------|
 /// | one partition            | `org-{org}/data/{topicId}/{partition}/{baseOffset:020}-{leaseEpoch}-{objectId}.seg` |
-/// | several                  | `org-{org}/mixed/{objectId}.seg`                                    |
+/// | several, flushed         | `org-{org}/mixed/{objectId}.seg`                                    |
+/// | several, merged          | `org-{org}/merged/{objectId}.seg`                                   |
 ///
 /// Topics are named by id, since names can be reused; the name goes into the object's metadata.
 public sealed interface ObjectKey {
@@ -57,6 +58,18 @@ public sealed interface ObjectKey {
     @Override
     public String key() {
       return "org-" + org + "/mixed/" + objectId + ".seg";
+    }
+  }
+
+  record Merged(String org, UUID objectId) implements ObjectKey {
+
+    public Merged {
+      checkOrg(org);
+    }
+
+    @Override
+    public String key() {
+      return "org-" + org + "/merged/" + objectId + ".seg";
     }
   }
 

@@ -15,14 +15,18 @@ final class ObjectKeyGrammar {
           "org-(%s)/data/(%s)/(\\d{1,10})/(\\d{20})-(\\d{1,10})-(%s)\\.seg"
               .formatted(ORG, UUID_TEXT, UUID_TEXT));
   private static final Pattern MIXED =
-      Pattern.compile("org-(%s)/mixed/(%s)\\.seg".formatted(ORG, UUID_TEXT));
+      Pattern.compile("org-(%s)/(mixed|merged)/(%s)\\.seg".formatted(ORG, UUID_TEXT));
 
   private ObjectKeyGrammar() {}
 
   static Optional<ObjectKey> parse(String key) {
     var mixed = MIXED.matcher(key);
     if (mixed.matches()) {
-      return Optional.of(new ObjectKey.Mixed(mixed.group(1), UUID.fromString(mixed.group(2))));
+      var id = UUID.fromString(mixed.group(3));
+      return Optional.of(
+          mixed.group(2).equals("mixed")
+              ? new ObjectKey.Mixed(mixed.group(1), id)
+              : new ObjectKey.Merged(mixed.group(1), id));
     }
     var one = OF_PARTITION.matcher(key);
     if (!one.matches()) {

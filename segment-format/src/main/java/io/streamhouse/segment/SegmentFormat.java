@@ -18,7 +18,7 @@ import java.util.zip.CRC32C;
 /// | magic        |  0 | u32  | `STRM`                                                       |
 /// | version      |  4 | u16  | 1                                                            |
 /// | compression  |  6 | u16  | what blocks may be stored with: 0 none, 1 LZ4                |
-/// | leaderEpoch  |  8 | i32  | of all batches in it                                         |
+/// | leaderEpoch  |  8 | i32  | of the first batch; of all, unless it was merged             |
 /// | zero         | 12 | i32  |                                                              |
 /// | baseOffset   | 16 | i64  |                                                              |
 /// | endOffset    | 24 | i64  | exclusive                                                    |

@@ -5,7 +5,8 @@ import java.nio.ByteBuffer;
 /// What a segment says about itself.
 ///
 /// @param compression what its blocks may be stored with; each block names its own
-/// @param leaderEpoch of all its batches
+/// @param leaderEpoch of its first batch; later ones have it too, or in a merged segment a higher
+///   one
 /// @param baseOffset first offset of its range
 /// @param endOffset one past its last offset
 /// @param records how many it holds

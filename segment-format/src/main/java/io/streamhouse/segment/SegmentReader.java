@@ -135,14 +135,21 @@ public final class SegmentReader {
   /// position 0.
   public ByteBuffer readBlock(int index) throws IOException {
     var block = blocks.get(index);
-    var stored = read(block.position(), block.storedLength(), "block " + index);
-    check(index, stored);
+    var stored = readStored(index);
     if (!block.compressed()) {
       return stored.slice();
     }
     var raw = ByteBuffer.allocate(block.rawLength());
     decompress(index, stored, raw);
     return raw.flip();
+  }
+
+  /// A block as it is stored, checked against its checksum.
+  public ByteBuffer readStored(int index) throws IOException {
+    var block = blocks.get(index);
+    var stored = read(block.position(), block.storedLength(), "block " + index);
+    check(index, stored);
+    return stored;
   }
 
   /// Checks the bytes of a block that came from somewhere else, such as a read of several blocks at
@@ -216,10 +223,7 @@ public final class SegmentReader {
 
   /// Reads and checks every byte: header, blocks, sections. What lies in none of them is padding.
   public void verify() throws IOException {
-    var front = read(0, SegmentFormat.HEADER_BYTES, "header");
-    if (!front.equals(header.encode())) {
-      throw damaged(0, "the header its directory has", "other bytes");
-    }
+    verifyHeader();
     for (int i = 0; i < blocks.size(); i++) {
       readBlock(i);
     }
@@ -230,6 +234,14 @@ public final class SegmentReader {
     }
     producers();
     aborted();
+  }
+
+  /// Checks that what the segment begins with is the header in its directory.
+  public void verifyHeader() throws IOException {
+    var front = read(0, SegmentFormat.HEADER_BYTES, "header");
+    if (!front.equals(header.encode())) {
+      throw damaged(0, "the header its directory has", "other bytes");
+    }
   }
 
   /// About how much memory the reader itself takes.

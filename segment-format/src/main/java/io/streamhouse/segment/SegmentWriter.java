@@ -6,10 +6,11 @@ import java.util.List;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
-/// Makes one segment out of the batches of one partition, in memory. Not thread-safe; used once.
+/// Makes one segment out of the batches of one partition. Not thread-safe; used once.
 ///
 /// Batches that are stored as they are, are not copied: the content refers to the memory they were
-/// given in, which must neither change nor go until the content is written.
+/// given in, which must neither change nor go until the content is written. A segment that is too
+/// large for memory is written piece by piece with [#drain].
 public final class SegmentWriter {
 
   /// After a block that would not shrink, as many are stored without trying: its neighbours are
@@ -36,6 +37,7 @@ public final class SegmentWriter {
   private long openFirstOffset;
   private long openMaxTimestamp = Long.MIN_VALUE;
   private int triesToSkip;
+  private boolean anyCompressed;
   private boolean finished;
 
   private record Block(
@@ -47,7 +49,7 @@ public final class SegmentWriter {
       int codec,
       int crc) {}
 
-  /// @param leaderEpoch of all batches in it
+  /// @param leaderEpoch of the first batch in it
   /// @param compressor for blocks their producers did not compress; without one all are stored as
   ///   they are
   public SegmentWriter(int leaderEpoch, @Nullable BlockCompressor compressor) {
@@ -75,22 +77,8 @@ public final class SegmentWriter {
       long maxTimestamp,
       long records,
       boolean producerCompressed) {
-    if (finished) {
-      throw new IllegalStateException("finished");
-    }
     int length = bytes.remaining();
-    if (length == 0 || length > SegmentFormat.MAX_BLOCK_BYTES) {
-      throw new IllegalArgumentException(
-          "batches of %d bytes, the limit is %d".formatted(length, SegmentFormat.MAX_BLOCK_BYTES));
-    }
-    if (baseOffset < 0
-        || endOffset <= baseOffset
-        || (this.endOffset >= 0 && baseOffset != this.endOffset)
-        || records < 0) {
-      throw new IllegalArgumentException(
-          "%d records at [%d, %d) behind %d"
-              .formatted(records, baseOffset, endOffset, this.endOffset));
-    }
+    check(length, baseOffset, endOffset, records);
     if (openLength > 0 && length > blockBytes - openLength) {
       closeBlock();
     }
@@ -110,6 +98,68 @@ public final class SegmentWriter {
     if (openLength >= blockBytes) {
       closeBlock();
     }
+  }
+
+  /// Appends a whole block of another segment as it is stored there.
+  ///
+  /// @param stored its bytes, checked, between position and limit, which do not move
+  /// @param endOffset one past its last offset
+  /// @param records how many it holds
+  public void addBlock(SegmentReader.Block block, ByteBuffer stored, long endOffset, long records) {
+    check(block.rawLength(), block.firstOffset(), endOffset, records);
+    if (openLength > 0) {
+      closeBlock();
+    }
+    if (baseOffset < 0) {
+      baseOffset = block.firstOffset();
+    }
+    content.add(stored.slice());
+    blocks.add(
+        new Block(
+            block.firstOffset(),
+            block.maxTimestamp(),
+            position,
+            block.storedLength(),
+            block.rawLength(),
+            block.compressed() ? SegmentFormat.CODEC_LZ4 : SegmentFormat.CODEC_NONE,
+            block.crc()));
+    anyCompressed |= block.compressed();
+    position += block.storedLength();
+    this.endOffset = endOffset;
+    this.records += records;
+    maxTimestamp = Math.max(maxTimestamp, block.maxTimestamp());
+  }
+
+  private void check(int length, long baseOffset, long endOffset, long records) {
+    if (finished) {
+      throw new IllegalStateException("finished");
+    }
+    if (length == 0 || length > SegmentFormat.MAX_BLOCK_BYTES) {
+      throw new IllegalArgumentException(
+          "batches of %d bytes, the limit is %d".formatted(length, SegmentFormat.MAX_BLOCK_BYTES));
+    }
+    if (baseOffset < 0
+        || endOffset <= baseOffset
+        || (this.endOffset >= 0 && baseOffset != this.endOffset)
+        || records < 0) {
+      throw new IllegalArgumentException(
+          "%d records at [%d, %d) behind %d"
+              .formatted(records, baseOffset, endOffset, this.endOffset));
+    }
+  }
+
+  /// Bytes of the segment so far: header and closed blocks.
+  public long length() {
+    return position;
+  }
+
+  /// Hands over what is complete behind the header, for a caller that writes it now. The content
+  /// that [#finish] returns begins with the header, which belongs before all of it, and goes on
+  /// with what was not handed over.
+  public List<ByteBuffer> drain() {
+    var drained = List.copyOf(content);
+    content.clear();
+    return drained;
   }
 
   /// Sets the producers' state as of the segment's end.
@@ -133,7 +183,7 @@ public final class SegmentWriter {
     finished = true;
     var header =
         new SegmentHeader(
-            compressor == null ? SegmentCompression.NONE : SegmentCompression.LZ4,
+            compressor == null && !anyCompressed ? SegmentCompression.NONE : SegmentCompression.LZ4,
             leaderEpoch,
             baseOffset,
             endOffset,

@@ -30,6 +30,10 @@ class ObjectKeyTest {
     var mixed = new ObjectKey.Mixed("default", OBJECT);
     assertThat(ObjectKey.parse(one.key())).contains(one);
     assertThat(ObjectKey.parse(mixed.key())).contains(mixed);
+    var merged = new ObjectKey.Merged("default", OBJECT);
+    assertThat(merged.key())
+        .isEqualTo("org-default/merged/ffffffff-3f40-4152-8364-758697a8b9ca.seg");
+    assertThat(ObjectKey.parse(merged.key())).contains(merged);
   }
 
   @ParameterizedTest

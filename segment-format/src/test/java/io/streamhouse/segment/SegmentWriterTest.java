@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Random;
@@ -172,5 +173,59 @@ class SegmentWriterTest {
       assertThat(reader.header()).isEqualTo(placed.header());
       assertThat(reader.producers()).contains(GoldenSegment.PRODUCERS);
     }
+  }
+
+  @Test
+  void blocksOfOtherSegmentsAreTakenAsTheyAre() throws Exception {
+    var first = new SegmentWriter(3, new BlockCompressor());
+    first.add(ByteBuffer.wrap(new byte[1000]), 5, 8, 70, 3, false);
+    var chance = new byte[700];
+    new Random(1).nextBytes(chance);
+    first.add(ByteBuffer.wrap(chance), 8, 9, 50, 1, true);
+    var source = SegmentBytes.open(SegmentBytes.of(first.finish().buffers()));
+    var merged = new SegmentWriter(3, null);
+    merged.add(ByteBuffer.wrap(new byte[10]), 2, 5, 60, 3, false);
+    merged.addBlock(source.blocks().getFirst(), source.readStored(0), 9, 4);
+    merged.add(ByteBuffer.wrap(new byte[20]), 9, 10, 40, 1, false);
+    var reader = SegmentBytes.open(SegmentBytes.of(merged.finish().buffers()));
+
+    reader.verify();
+    assertThat(reader.header())
+        .isEqualTo(new SegmentHeader(SegmentCompression.LZ4, 3, 2, 10, 8, 70));
+    assertThat(reader.blocks()).hasSize(3);
+    assertThat(reader.blocks().get(1).crc()).isEqualTo(source.blocks().getFirst().crc());
+    assertThat(reader.readBlock(1)).isEqualTo(source.readBlock(0));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> {
+          var gap = new SegmentWriter(3, null);
+          gap.add(ByteBuffer.wrap(new byte[10]), 1, 4, 1, 3, false);
+          gap.addBlock(source.blocks().getFirst(), source.readStored(0), 9, 4);
+        });
+  }
+
+  @Test
+  void whatIsDrainedIsNotInTheContentAgain() throws Exception {
+    var drained = new SegmentWriter(0, new BlockCompressor(), 100);
+    var whole = new SegmentWriter(0, new BlockCompressor(), 100);
+    var behindHeader = new ByteArrayOutputStream();
+    for (int i = 0; i < 20; i++) {
+      var batch = new byte[60];
+      new Random(i).nextBytes(batch);
+      drained.add(ByteBuffer.wrap(batch), i, i + 1, i, 1, false);
+      whole.add(ByteBuffer.wrap(batch), i, i + 1, i, 1, false);
+      behindHeader.writeBytes(SegmentBytes.of(drained.drain()));
+    }
+    assertThat(drained.length()).isEqualTo(SegmentFormat.HEADER_BYTES + behindHeader.size());
+    var content = drained.finish();
+    assertThat(content.buffers().getFirst().remaining()).isEqualTo(SegmentFormat.HEADER_BYTES);
+    behindHeader.writeBytes(
+        SegmentBytes.of(content.buffers().subList(1, content.buffers().size())));
+
+    var bytes = SegmentBytes.of(whole.finish().buffers());
+    assertThat(content.length()).isEqualTo(bytes.length);
+    assertThat(SegmentBytes.of(content.buffers().subList(0, 1)))
+        .isEqualTo(Arrays.copyOf(bytes, SegmentFormat.HEADER_BYTES));
+    assertThat(behindHeader.toByteArray())
+        .isEqualTo(Arrays.copyOfRange(bytes, SegmentFormat.HEADER_BYTES, bytes.length));
   }
 }

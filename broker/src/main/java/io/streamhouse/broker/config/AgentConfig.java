@@ -43,6 +43,7 @@ public record AgentConfig(
     Wal wal,
     Flush flush,
     TopicLife topicLife,
+    Merge merge,
     Session session,
     Duration producerIdExpiration,
     TopicDefaults topicDefaults,
@@ -308,6 +309,18 @@ public record AgentConfig(
   /// @param sweepGrace how long an object stays once nothing refers to it
   public record TopicLife(Duration retentionCheck, Duration sweepGrace) {}
 
+  /// @param enabled whether segments are merged at all
+  /// @param bytesPerSecond of segments that are merged
+  /// @param age how long what was flushed with other partitions stays in its object
+  /// @param segmentBytes a segment of so many is left alone
+  /// @param segmentMaxBytes none becomes larger; at least twice `segmentBytes`
+  public record Merge(
+      boolean enabled,
+      long bytesPerSecond,
+      Duration age,
+      long segmentBytes,
+      long segmentMaxBytes) {}
+
   /// How blocks of batches that came uncompressed are stored.
   public enum SegmentCompression {
     LZ4,
@@ -438,6 +451,19 @@ public record AgentConfig(
                 + " one filling and one being written",
             flush.tailMaxBytes(), flush.bytes());
       }
+      var merge =
+          new Merge(
+              get(AgentConfigs.MERGE_ENABLE),
+              get(AgentConfigs.MERGE_BYTES_PER_SECOND),
+              millis(get(AgentConfigs.MERGE_AGE_MS)),
+              get(AgentConfigs.MERGE_SEGMENT_BYTES),
+              get(AgentConfigs.MERGE_SEGMENT_MAX_BYTES));
+      if (merge.segmentMaxBytes() < 2 * merge.segmentBytes()) {
+        contradiction(
+            "streamhouse.merge.segment.max.bytes (%d) must be at least twice"
+                + " streamhouse.merge.segment.bytes (%d)",
+            merge.segmentMaxBytes(), merge.segmentBytes());
+      }
       var storage = storage();
       var metadata = metadata(storage.dataDir());
       int nodeId = nodeId();
@@ -481,6 +507,7 @@ public record AgentConfig(
               new TopicLife(
                   millis(get(AgentConfigs.RETENTION_CHECK_MS)),
                   millis(get(AgentConfigs.SWEEP_GRACE_MS))),
+              merge,
               session,
               expiration,
               topicDefaults,

@@ -644,6 +644,53 @@ public final class AgentConfigs {
               "How long an object stays once nothing refers to it.")
           .why("Readers that looked it up before have long finished, slow ones too.");
 
+  // Merging
+
+  static final Setting<Boolean> MERGE_ENABLE =
+      Setting.bool(
+          "streamhouse.merge.enable", "true", "Whether small segments are merged into large ones.");
+
+  static final Setting<Long> MERGE_BYTES_PER_SECOND =
+      Setting.int64(
+              "streamhouse.merge.bytes.per.second",
+              "67108864",
+              1 << 16,
+              ANY,
+              "How much is merged: stored bytes of the segments that go into larger ones.")
+          .why(
+              "Twice what an agent takes in at 30 MB/s, a byte being merged about twice; about a"
+                  + " tenth of a core.");
+
+  static final Setting<Long> MERGE_AGE_MS =
+      Setting.int64(
+              "streamhouse.merge.age.ms",
+              "600000",
+              0,
+              86_400_000,
+              "How long segments that were flushed together with those of other partitions stay in"
+                  + " their object, however few they are.")
+          .why(
+              "An object stays until the last of its segments has gone; a partition with little"
+                  + " traffic should not hold on to what busy ones flushed with it.");
+
+  static final Setting<Long> MERGE_SEGMENT_BYTES =
+      Setting.int64(
+              "streamhouse.merge.segment.bytes",
+              "67108864",
+              1 << 16,
+              1L << 36,
+              "A segment of so many bytes is not merged any more.")
+          .why("A terabyte of one partition is some 10,000 rows of metadata then.");
+
+  static final Setting<Long> MERGE_SEGMENT_MAX_BYTES =
+      Setting.int64(
+              "streamhouse.merge.segment.max.bytes",
+              "268435456",
+              1 << 17,
+              1L << 37,
+              "No segment becomes larger by merging; nor larger than the topic's `segment.bytes`.")
+          .why("It takes as much of the data directory while it is put together.");
+
   static final Setting<Integer> OBJECT_LINGER_MS =
       Setting.int32(
               "streamhouse.object.linger.ms",
@@ -762,6 +809,11 @@ public final class AgentConfigs {
           TAIL_MAX_BYTES,
           RETENTION_CHECK_MS,
           SWEEP_GRACE_MS,
+          MERGE_ENABLE,
+          MERGE_BYTES_PER_SECOND,
+          MERGE_AGE_MS,
+          MERGE_SEGMENT_BYTES,
+          MERGE_SEGMENT_MAX_BYTES,
           SESSION_TIMEOUT_MS,
           SESSION_RENEW_MS);
 

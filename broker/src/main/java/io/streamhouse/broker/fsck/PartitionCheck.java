@@ -155,15 +155,27 @@ final class PartitionCheck {
     }
   }
 
-  /// A segment's epoch began at or before it, and no later one did.
-  private void epoch(String where, AuditedSegment segment) {
+  /// The epoch that begins last at or before an offset; -1 where those that did are forgotten,
+  /// because another one had begun when the log start passed.
+  private int epochAt(long offset) {
     int expected = -1;
     for (var one : epochs) {
-      if (one.startOffset() <= segment.baseOffset()) {
+      if (one.startOffset() <= offset) {
         expected = one.epoch();
       }
     }
-    if (expected != segment.leaderEpoch()) {
+    return expected;
+  }
+
+  /// A segment has the epoch of its first batch: it began at or before it, and no later one did.
+  private void epoch(String where, AuditedSegment segment) {
+    int expected = epochAt(segment.baseOffset());
+    boolean forgotten =
+        expected < 0
+            && segment.baseOffset() < row.logStart()
+            && !epochs.isEmpty()
+            && segment.leaderEpoch() < epochs.getFirst().epoch();
+    if (expected != segment.leaderEpoch() && !forgotten) {
       add(
           Kind.EPOCH,
           where,
@@ -240,6 +252,15 @@ final class PartitionCheck {
                 where,
                 "a batch at offset " + next + " in block " + i,
                 "one at " + batch.baseOffset());
+            return;
+          }
+          int expected = epochAt(batch.baseOffset());
+          if (expected >= 0 && batch.leaderEpoch() != expected) {
+            add(
+                Kind.EPOCH,
+                where,
+                "epoch %d at offset %d".formatted(expected, batch.baseOffset()),
+                "epoch " + batch.leaderEpoch());
             return;
           }
           next = batch.endOffset();

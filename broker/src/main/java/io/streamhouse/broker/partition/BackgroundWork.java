@@ -8,12 +8,10 @@ import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.protocol.BatchContents;
 import io.streamhouse.protocol.RecordBatches;
-import io.streamhouse.segment.ProducerState;
 import io.streamhouse.segment.SegmentReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
@@ -25,12 +23,8 @@ public final class BackgroundWork implements Background {
 
   private static final Logger log = LoggerFactory.getLogger(BackgroundWork.class);
 
-  /// Rows read at once while looking for the last snapshot; at least one segment in so many holds
-  /// one, once producer state is known.
-  private static final int PAGE = 64;
-
   private final SegmentManifest manifest;
-  private final SegmentOpener segments;
+  private final StoredProducers producers;
   private final Executor blocking;
   private final Executor computing;
   private final PartitionLeases leases;
@@ -49,7 +43,7 @@ public final class BackgroundWork implements Background {
       PartitionLeases leases,
       FlushSignal flush) {
     this.manifest = manifest;
-    this.segments = segments;
+    this.producers = new StoredProducers(manifest, segments);
     this.blocking = blocking;
     this.computing = computing;
     this.leases = leases;
@@ -59,41 +53,15 @@ public final class BackgroundWork implements Background {
   @Override
   public CompletableFuture<List<ProducerEntry>> loadProducers(
       PartitionId partition, long logStart, long committedEnd) {
-    return Stages.supply(blocking, () -> producersBefore(partition, logStart, committedEnd));
-  }
-
-  /// Merges what segments say of producers, from the newest back to a full snapshot.
-  private List<ProducerEntry> producersBefore(
-      PartitionId partition, long logStart, long committedEnd) {
-    var states = new ProducerStates();
-    long end = committedEnd;
-    while (end > logStart) {
-      var page = manifest.segmentsBefore(partition, end, PAGE);
-      if (page.isEmpty()) {
-        break;
-      }
-      for (var segment : page) {
-        var section = producers(segment);
-        if (section.isPresent()) {
-          for (var snapshot : section.get().producers()) {
-            states.merge(ProducerEntry.of(snapshot));
+    return Stages.supply(
+        blocking,
+        () -> {
+          try {
+            return producers.asOf(partition, logStart, committedEnd);
+          } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
           }
-          if (section.get().full()) {
-            return states.all();
-          }
-        }
-      }
-      end = page.getLast().baseOffset();
-    }
-    return states.all();
-  }
-
-  private Optional<ProducerState> producers(Segment segment) {
-    try {
-      return segments.open(segment).producers();
-    } catch (IOException failed) {
-      throw new UncheckedIOException(failed);
-    }
+        });
   }
 
   @Override

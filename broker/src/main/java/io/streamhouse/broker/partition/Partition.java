@@ -23,6 +23,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -73,6 +74,8 @@ public final class Partition implements Appends, WalAppend.Owner {
   private volatile long storedLogStart;
   private volatile long committedEnd;
   private volatile long highWatermark;
+
+  private final AtomicLong committedSegments = new AtomicLong();
 
   /// End of what is on its way into segments; the flusher alone moves it.
   private volatile long slicedEnd;
@@ -242,6 +245,11 @@ public final class Partition implements Appends, WalAppend.Owner {
     return committedEnd;
   }
 
+  /// How many segments were committed since it was opened.
+  public long committedSegments() {
+    return committedSegments.get();
+  }
+
   /// One past the last offset consumers may see.
   public long highWatermark() {
     return highWatermark;
@@ -258,7 +266,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
-  PartitionSettings settings() {
+  public PartitionSettings settings() {
     return settings;
   }
 
@@ -973,6 +981,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     lock.lock();
     try {
       committedEnd = slice.endOffset();
+      committedSegments.incrementAndGet();
       dropCommitted();
       advance(settled);
       oldestUnflushedNanos = tail.addedNanos(committedEnd, oldestUnflushedNanos);

@@ -36,7 +36,7 @@ public record ProducerEntry(
     }
   }
 
-  static ProducerEntry of(ProducerSnapshot snapshot) {
+  public static ProducerEntry of(ProducerSnapshot snapshot) {
     return new ProducerEntry(
         snapshot.producerId(),
         snapshot.producerEpoch(),
@@ -52,7 +52,7 @@ public record ProducerEntry(
   }
 
   /// As segments keep it.
-  ProducerSnapshot snapshot() {
+  public ProducerSnapshot snapshot() {
     return new ProducerSnapshot(
         producerId,
         epoch,

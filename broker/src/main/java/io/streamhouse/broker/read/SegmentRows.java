@@ -11,7 +11,8 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /// Where a partition's committed segments are, as far as readers asked lately. Rows of committed
-/// segments never change, so a cached one is true until retention removes it. Thread-safe.
+/// segments never change, so a cached one is true until retention removes it, and serves until the
+/// object goes that it points to, should another segment have taken its place. Thread-safe.
 final class SegmentRows {
 
   /// Rows kept; what is dropped is asked for again.
@@ -59,7 +60,11 @@ final class SegmentRows {
     if (rows.size() + found.size() > CACHED) {
       rows.clear();
     }
-    found.forEach(segment -> rows.put(segment.baseOffset(), segment));
+    for (var segment : found) {
+      // Those it was merged from would stand before the offsets that only it is known for.
+      rows.subMap(segment.baseOffset(), segment.endOffset()).clear();
+      rows.put(segment.baseOffset(), segment);
+    }
   }
 
   /// Drops what is known: a row pointed to an object that is gone.

@@ -139,19 +139,36 @@ final class StoredLog implements LogReader {
         .thenCompose(segment ->
             segment == null
                 ? CompletableFuture.completedFuture(gone(offset))
-                : segments
-                    .read(segment, rows.after(segment), offset, maxBytes)
+                : read(segment, offset, maxBytes)
+                    .thenCompose(read -> again(segment, offset, maxBytes, read))
                     .thenApply(read -> result(offset, endLimit, read)))
         .exceptionally(thrown -> failed(offset, thrown));
+  }
+
+  private CompletableFuture<SegmentRead> read(Segment segment, long offset, int maxBytes) {
+    return segments.read(segment, rows.after(segment), offset, maxBytes);
+  }
+
+  /// A row that is known from before may be of a segment that was merged into another since, whose
+  /// object is deleted by now: then the other one is read.
+  private CompletableFuture<SegmentRead> again(
+      Segment segment, long offset, int maxBytes, SegmentRead read) {
+    if (read instanceof SegmentRead.Found) {
+      return CompletableFuture.completedFuture(read);
+    }
+    rows.forget();
+    return rows.holding(offset)
+        .thenCompose(now ->
+            now == null || now.objectId().equals(segment.objectId())
+                ? CompletableFuture.completedFuture(read)
+                : read(now, offset, maxBytes));
   }
 
   private ReadResult result(long offset, long endLimit, SegmentRead read) {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(below(endLimit, batches));
-      case SegmentRead.Failed(var failure) -> {
-        rows.forget();
-        yield offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(failure);
-      }
+      case SegmentRead.Failed(var failure) ->
+          offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(failure);
     };
   }
 

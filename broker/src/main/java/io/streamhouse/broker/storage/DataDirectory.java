@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 /// wal/                     the write-ahead log
 /// objects/                 the object store, where it is a local directory
 /// cache/                   ranges of objects read from elsewhere; may be deleted
+/// merging/                 the object that is being put together from others; emptied at start
 /// metadata.db              the metadata, where they are SQLite and not elsewhere
 /// ```
 ///
@@ -134,6 +135,11 @@ public final class DataDirectory implements AutoCloseable {
   /// Of what can be read again; not made before it is used.
   public Path cache() {
     return root.resolve("cache");
+  }
+
+  /// Of an object that is put together from others; not made before it is used.
+  public Path merging() {
+    return root.resolve("merging");
   }
 
   /// Of the agent whose directory it is; empty while none was given or assigned.

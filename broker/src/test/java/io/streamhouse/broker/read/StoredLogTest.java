@@ -28,7 +28,13 @@ import io.streamhouse.broker.wal.WalOptions.Fsync;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.ReplaceResult;
+import io.streamhouse.metadata.SegmentManifest.Replacement;
+import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
+import io.streamhouse.protocol.RecordBatches;
+import io.streamhouse.segment.SegmentWriter;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -240,5 +246,68 @@ class StoredLogTest {
     assertThat(log.offsetAt(NOW).join()).isInstanceOf(TimestampResult.Failed.class);
     assertThat(log.offsetOfMaxTimestamp().join()).isInstanceOf(TimestampResult.Failed.class);
     assertThat(log.epochEnd(1).join()).isInstanceOf(EpochResult.Failed.class);
+  }
+
+  /// Puts one segment in the place of several, and deletes the objects these were in.
+  private void merge(List<Segment> rows) throws IOException {
+    var writer = new SegmentWriter(epoch(), null);
+    for (var row : rows) {
+      var reader = segments.open(row).join();
+      writer.addBlock(
+          reader.blocks().getFirst(), reader.readStored(0), row.endOffset(), row.records());
+    }
+    var content = writer.finish();
+    var object = new UUID(random.nextLong(), random.nextLong());
+    store.putNew("merged-" + object, content.buffers(), Map.of());
+    metadata.manifest().registerObject(INCARNATION, object, "merged-" + object);
+    var by =
+        new NewSegment(
+            partition.lease(),
+            epoch(),
+            rows.getFirst().baseOffset(),
+            rows.getLast().endOffset(),
+            0,
+            content.length(),
+            content.header().records(),
+            content.header().maxTimestamp());
+    assertThat(metadata.manifest().replace(object, List.of(new Replacement(rows, by))))
+        .containsExactly(new ReplaceResult.Replaced());
+    store.delete(rows.stream().map(Segment::object).toList());
+  }
+
+  private List<String> read(StoredLog log, long offset) {
+    var read = log.read(offset, 1, log.endOffset()).join();
+    assertThat(read).isInstanceOf(ReadResult.Read.class);
+    var batches = ((ReadResult.Read) read).batches();
+    var values = Batches.values(batches);
+    batches.forEach(RecordBatches::release);
+    return values;
+  }
+
+  @Test
+  void whoKnowsOfSegmentsFromBeforeTheyWereMergedReadsOn() throws IOException {
+    for (int i = 0; i < 6; i++) {
+      append(NOW + i, "v" + i);
+      flush();
+    }
+    var known = metadata.manifest().segments(partition.id(), 0, 10);
+    var log = log();
+    for (int i = 0; i < 6; i++) {
+      assertThat(read(log, i)).containsExactly("v" + i);
+    }
+    // What is in the cache is not asked of objects; the others are.
+    var cold = new SegmentCache(store, null, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10, 0));
+    try {
+      var other = new StoredLog(partition, metadata.manifest(), cold, Runnable::run, Runnable::run);
+      assertThat(read(other, 5)).containsExactly("v5");
+      assertThat(read(other, 0)).containsExactly("v0");
+      merge(known.subList(1, 5));
+      for (int i : List.of(4, 1, 3, 2, 5, 0)) {
+        assertThat(read(other, i)).contains("v" + i);
+        assertThat(read(log, i)).contains("v" + i);
+      }
+    } finally {
+      cold.close();
+    }
   }
 }

@@ -3,7 +3,13 @@ package io.streamhouse.broker.sim;
 import static java.util.Objects.requireNonNull;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.fsck.Finding;
+import io.streamhouse.broker.fsck.Fsck;
+import io.streamhouse.broker.fsck.FsckOptions;
 import io.streamhouse.broker.lease.Session;
+import io.streamhouse.broker.merge.MemoryScratch;
+import io.streamhouse.broker.merge.MergeOptions;
+import io.streamhouse.broker.merge.Merger;
 import io.streamhouse.broker.partition.Appends;
 import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.BackgroundWork;
@@ -22,6 +28,7 @@ import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.storage.InMemoryStore;
 import io.streamhouse.broker.storage.ObjectStore;
+import io.streamhouse.broker.sweep.SweepGuard;
 import io.streamhouse.broker.wal.AdoptedLog;
 import io.streamhouse.broker.wal.SimulatedWalFiles;
 import io.streamhouse.broker.wal.WalOptions;
@@ -84,6 +91,7 @@ final class AgentSimulation {
   int crashes;
   int acknowledged;
   int evictedReads;
+  long merged;
 
   /// Everything that dies with the process.
   private final class Life {
@@ -92,6 +100,7 @@ final class AgentSimulation {
     final Leadership leadership;
     final FlushSignal signal = new FlushSignal();
     final Flusher flusher;
+    final Merger merger;
     final Recovery recovery;
     final TailBudget budget = new TailBudget(1 << (12 + random.nextInt(5)));
 
@@ -159,6 +168,22 @@ final class AgentSimulation {
               AgentSimulation.this::id,
               blocking::add,
               signal,
+              time);
+      merger =
+          new Merger(
+              leadership::all,
+              new MergeOptions(
+                  1 << (8 + random.nextInt(8)),
+                  1 << 17,
+                  1 << 20,
+                  Duration.ofSeconds(random.nextInt(60)),
+                  Duration.ofMillis(random.nextInt(2000)),
+                  random.nextBoolean()),
+              metadata.manifest(),
+              flaky,
+              new MemoryScratch(),
+              incarnation,
+              AgentSimulation.this::id,
               time);
     }
 
@@ -329,7 +354,7 @@ final class AgentSimulation {
 
   private void step() throws Exception {
     var current = requireNonNull(life);
-    switch (random.nextInt(25)) {
+    switch (random.nextInt(29)) {
       case 0, 1, 2, 3, 4, 5, 6 -> producers.get(random.nextInt(PRODUCERS)).send();
       case 7, 8, 9, 10 -> current.wal.poll();
       case 11 -> current.wal.pollSync();
@@ -352,6 +377,7 @@ final class AgentSimulation {
           boot();
         }
       }
+      case 24, 25, 26, 27 -> merge(current);
       default -> deleteRecords(current);
     }
     producers.forEach(Producer::settle);
@@ -372,6 +398,18 @@ final class AgentSimulation {
     if (!current.blocking.isEmpty()) {
       current.blocking.remove(random.nextInt(current.blocking.size())).run();
     }
+  }
+
+  /// A few steps, so that what else happens comes between any two of them.
+  private void merge(Life current) {
+    long before = current.merger.segments();
+    for (int i = random.nextInt(8); i >= 0; i--) {
+      var wait = current.merger.step();
+      if (random.nextBoolean()) {
+        time.pass(wait);
+      }
+    }
+    merged += current.merger.segments() - before;
   }
 
   private void changeLevel(Life current) {
@@ -457,6 +495,7 @@ final class AgentSimulation {
           current.leadership.all().stream()
               .allMatch(partition -> partition.committedEnd() == partition.highWatermark());
       if (flushed && producers.stream().allMatch(producer -> producer.inFlight.isEmpty())) {
+        settle(current);
         checkEverything();
         if (current.wal.sizeInBytes() != 0) {
           throw broken("the write-ahead log still holds " + current.wal.sizeInBytes() + " bytes");
@@ -465,6 +504,36 @@ final class AgentSimulation {
       }
     }
     throw broken("does not drain");
+  }
+
+  /// Merges what there is; afterwards few segments are left, and every object counts just those
+  /// that refer to it.
+  private void settle(Life current) throws Exception {
+    checkEverything();
+    for (int i = 0; i < 2000; i++) {
+      renew(current);
+      long before = current.merger.segments();
+      time.pass(current.merger.step());
+      merged += current.merger.segments() - before;
+    }
+    checkManifest();
+    for (var id : seen.keySet()) {
+      int rows = metadata.manifest().segments(id, 0, Integer.MAX_VALUE).size();
+      if (rows > Merger.BOUND) {
+        throw broken("%s is left with %d segments".formatted(id, rows));
+      }
+    }
+    var findings = new ArrayList<Finding>();
+    new Fsck(
+            metadata,
+            store,
+            new SweepGuard(metadata.sweeps(), store, random),
+            new FsckOptions(false, false, false),
+            findings::add)
+        .run(Optional.empty());
+    if (!findings.isEmpty()) {
+      throw broken(findings.toString());
+    }
   }
 
   private void checkEverything() throws Exception {

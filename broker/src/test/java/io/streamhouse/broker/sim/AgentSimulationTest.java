@@ -15,6 +15,7 @@ class AgentSimulationTest {
     long crashes = 0;
     long acknowledged = 0;
     long evictedReads = 0;
+    long merged = 0;
     for (long seed = first; seed < first + seeds; seed++) {
       var simulation = new AgentSimulation(seed);
       try {
@@ -25,12 +26,15 @@ class AgentSimulationTest {
       crashes += simulation.crashes;
       acknowledged += simulation.acknowledged;
       evictedReads += simulation.evictedReads;
+      merged += simulation.merged;
     }
     System.out.printf(
-        "simulation: %d seeds, %d crashes, %d batches acknowledged, %d read from the log%n",
-        seeds, crashes, acknowledged, evictedReads);
+        "simulation: %d seeds, %d crashes, %d batches acknowledged, %d read from the log, %d"
+            + " segments merged%n",
+        seeds, crashes, acknowledged, evictedReads, merged);
     assertThat(crashes).isPositive();
     assertThat(acknowledged).isGreaterThan(seeds);
     assertThat(evictedReads).isGreaterThan(seeds);
+    assertThat(merged).isGreaterThan(seeds);
   }
 }

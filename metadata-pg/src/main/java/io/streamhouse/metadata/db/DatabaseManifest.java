@@ -19,14 +19,19 @@ import static org.jooq.impl.DSL.when;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
+import java.io.Serial;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.jooq.Condition;
@@ -119,14 +124,20 @@ final class DatabaseManifest implements SegmentManifest {
       }
     }
     if (!accepted.isEmpty()) {
-      insert(tx, objectId, accepted);
+      insertRows(tx, objectId, accepted);
+      insertEpochs(tx, accepted);
     }
+    settle(tx, objectId, accepted.size());
+    return results;
+  }
+
+  /// Ends a commit: the object has so many segments; without any it is abandoned.
+  private static void settle(DSLContext tx, UUID objectId, int segments) {
     tx.update(OBJECTS)
-        .set(OBJECTS.SEGMENTS, accepted.size())
-        .set(OBJECTS.STATE, accepted.isEmpty() ? "abandoned" : "committed")
+        .set(OBJECTS.SEGMENTS, segments)
+        .set(OBJECTS.STATE, segments == 0 ? "abandoned" : "committed")
         .where(OBJECTS.OBJECT_ID.eq(objectId))
         .execute();
-    return results;
   }
 
   /// Moves committed ends: the one statement that fences off zombies, gaps and overlaps.
@@ -158,7 +169,7 @@ final class DatabaseManifest implements SegmentManifest {
     return batch.execute();
   }
 
-  private static void insert(DSLContext tx, UUID objectId, List<NewSegment> segments) {
+  private static void insertRows(DSLContext tx, UUID objectId, List<NewSegment> segments) {
     var rows =
         tx.batch(
             tx.insertInto(
@@ -174,25 +185,11 @@ final class DatabaseManifest implements SegmentManifest {
                     SEGMENTS.RECORDS,
                     SEGMENTS.MAX_TIMESTAMP)
                 .values(objectId, 0, 0L, 0L, 0, objectId, 0L, 0L, 0L, 0L));
-    var epochs =
-        tx.batch(
-            tx.insertInto(
-                    PARTITION_EPOCHS,
-                    PARTITION_EPOCHS.TOPIC_ID,
-                    PARTITION_EPOCHS.PARTITION,
-                    PARTITION_EPOCHS.EPOCH,
-                    PARTITION_EPOCHS.START_OFFSET)
-                .values(objectId, 0, 0, 0L)
-                .onConflict(
-                    PARTITION_EPOCHS.TOPIC_ID, PARTITION_EPOCHS.PARTITION, PARTITION_EPOCHS.EPOCH)
-                .doNothing());
     for (var s : segments) {
-      var topicId = s.lease().key().topicId();
-      var partition = s.lease().key().partition();
       rows =
           rows.bind(
-              topicId,
-              partition,
+              s.lease().key().topicId(),
+              s.lease().key().partition(),
               s.endOffset(),
               s.baseOffset(),
               s.leaderEpoch(),
@@ -201,9 +198,28 @@ final class DatabaseManifest implements SegmentManifest {
               s.length(),
               s.records(),
               s.maxTimestamp());
-      epochs = epochs.bind(topicId, partition, s.leaderEpoch(), s.baseOffset());
     }
     rows.execute();
+  }
+
+  private static void insertEpochs(DSLContext tx, List<NewSegment> segments) {
+    var epochs =
+        tx.batch(
+            tx.insertInto(
+                    PARTITION_EPOCHS,
+                    PARTITION_EPOCHS.TOPIC_ID,
+                    PARTITION_EPOCHS.PARTITION,
+                    PARTITION_EPOCHS.EPOCH,
+                    PARTITION_EPOCHS.START_OFFSET)
+                .values(new UUID(0, 0), 0, 0, 0L)
+                .onConflict(
+                    PARTITION_EPOCHS.TOPIC_ID, PARTITION_EPOCHS.PARTITION, PARTITION_EPOCHS.EPOCH)
+                .doNothing());
+    for (var s : segments) {
+      var partition = s.lease().key();
+      epochs =
+          epochs.bind(partition.topicId(), partition.partition(), s.leaderEpoch(), s.baseOffset());
+    }
     epochs.execute();
   }
 
@@ -244,6 +260,161 @@ final class DatabaseManifest implements SegmentManifest {
     return row.value4() == s.baseOffset()
         ? new CommitResult.Fenced()
         : new CommitResult.Gap(row.value4());
+  }
+
+  @Override
+  public List<ReplaceResult> replace(UUID objectId, List<Replacement> replacements) {
+    // What turns out to have changed is left out of a second try. That is rare, and lets rows be
+    // deleted in one batch, without reading them again while commits wait for their partitions.
+    var changed = new HashSet<Replacement>();
+    while (true) {
+      try {
+        return transactions.write("replace", tx -> replace(tx, objectId, replacements, changed));
+      } catch (RowsChanged found) {
+        changed.addAll(found.replacements);
+      }
+    }
+  }
+
+  /// Rolls a transaction back because of rows that are not as they were.
+  private static final class RowsChanged extends RuntimeException {
+    @Serial private static final long serialVersionUID = 1;
+
+    private final transient List<Replacement> replacements;
+
+    RowsChanged(List<Replacement> replacements) {
+      super(null, null, false, false);
+      this.replacements = replacements;
+    }
+  }
+
+  private static List<ReplaceResult> replace(
+      DSLContext tx, UUID objectId, List<Replacement> replacements, Set<Replacement> changed) {
+    var first =
+        tx.update(OBJECTS)
+            .set(OBJECTS.STATE, "committed")
+            .where(OBJECTS.OBJECT_ID.eq(objectId).and(PENDING))
+            .execute();
+    if (first == 0) {
+      return replacements.stream().map(one -> replaceOutcome(tx, objectId, one.by())).toList();
+    }
+    var ordered =
+        replacements.stream()
+            .filter(one -> !changed.contains(one))
+            .sorted(
+                Comparator.comparing((Replacement one) -> one.by().lease().key())
+                    .thenComparingLong(one -> one.by().baseOffset()))
+            .toList();
+    var held = hold(tx, ordered);
+    var accepted = new ArrayList<Replacement>();
+    for (var n = 0; n < held.length; n++) {
+      if (held[n] == 1) {
+        accepted.add(ordered.get(n));
+      }
+    }
+    if (!accepted.isEmpty()) {
+      deleteRows(tx, accepted);
+      insertRows(tx, objectId, accepted.stream().map(Replacement::by).toList());
+    }
+    settle(tx, objectId, accepted.size());
+    var done = new HashSet<>(accepted);
+    return replacements.stream()
+        .<ReplaceResult>map(one ->
+            done.contains(one)
+                ? new ReplaceResult.Replaced()
+                : changed.contains(one) ? new ReplaceResult.Changed() : new ReplaceResult.Fenced())
+        .toList();
+  }
+
+  /// The fence: keeps the partitions whose leases still stand as they are until the transaction
+  /// ends, so that no log start passes the rows meanwhile.
+  private static int[] hold(DSLContext tx, List<Replacement> replacements) {
+    if (replacements.isEmpty()) {
+      return new int[0];
+    }
+    var batch =
+        tx.batch(
+            tx.update(PARTITIONS)
+                .set(PARTITIONS.COMMITTED_END, PARTITIONS.COMMITTED_END)
+                .where(PARTITIONS.TOPIC_ID.eq(TOPIC))
+                .and(PARTITIONS.PARTITION.eq(PARTITION))
+                .and(PARTITIONS.INCARNATION.eq(INCARNATION))
+                .and(PARTITIONS.LEASE_EPOCH.eq(EPOCH)));
+    for (var one : replacements) {
+      var lease = one.by().lease();
+      batch =
+          batch.bind(
+              Map.of(
+                  "topic", lease.key().topicId(),
+                  "partition", lease.key().partition(),
+                  "incarnation", lease.incarnation(),
+                  "epoch", lease.epoch()));
+    }
+    return batch.execute();
+  }
+
+  private static void deleteRows(DSLContext tx, List<Replacement> replacements) {
+    var object = param("object", SQLDataType.UUID);
+    var batch =
+        tx.batch(
+            tx.deleteFrom(SEGMENTS)
+                .where(SEGMENTS.TOPIC_ID.eq(TOPIC))
+                .and(SEGMENTS.PARTITION.eq(PARTITION))
+                .and(SEGMENTS.END_OFFSET.eq(END))
+                .and(SEGMENTS.BASE_OFFSET.eq(BASE))
+                .and(SEGMENTS.OBJECT_ID.eq(object)));
+    var owners = new ArrayList<Replacement>();
+    var fewer = new TreeMap<UUID, Integer>();
+    for (var one : replacements) {
+      for (var row : one.rows()) {
+        batch =
+            batch.bind(
+                Map.of(
+                    "topic", row.partition().topicId(),
+                    "partition", row.partition().partition(),
+                    "end", row.endOffset(),
+                    "base", row.baseOffset(),
+                    "object", row.objectId()));
+        owners.add(one);
+        fewer.merge(row.objectId(), 1, Integer::sum);
+      }
+    }
+    var counts = batch.execute();
+    var missing = new ArrayList<Replacement>();
+    for (var n = 0; n < counts.length; n++) {
+      if (counts[n] != 1) {
+        missing.add(owners.get(n));
+      }
+    }
+    if (!missing.isEmpty()) {
+      throw new RowsChanged(missing);
+    }
+    unreference(tx, fewer);
+  }
+
+  /// What a replacement with this object did.
+  private static ReplaceResult replaceOutcome(DSLContext tx, UUID objectId, NewSegment by) {
+    var lease = by.lease();
+    var replaced =
+        tx.fetchExists(
+            SEGMENTS,
+            of(lease.key())
+                .and(SEGMENTS.END_OFFSET.eq(by.endOffset()))
+                .and(SEGMENTS.BASE_OFFSET.eq(by.baseOffset()))
+                .and(SEGMENTS.OBJECT_ID.eq(objectId)));
+    if (replaced) {
+      return new ReplaceResult.Replaced();
+    }
+    var held =
+        tx.fetchExists(
+            PARTITIONS,
+            PARTITIONS
+                .TOPIC_ID
+                .eq(lease.key().topicId())
+                .and(PARTITIONS.PARTITION.eq(lease.key().partition()))
+                .and(PARTITIONS.INCARNATION.eq(lease.incarnation()))
+                .and(PARTITIONS.LEASE_EPOCH.eq(lease.epoch())));
+    return held ? new ReplaceResult.Changed() : new ReplaceResult.Fenced();
   }
 
   private static Condition of(PartitionId partition) {
@@ -433,12 +604,20 @@ final class DatabaseManifest implements SegmentManifest {
             .from(SEGMENTS)
             .where(which)
             .groupBy(SEGMENTS.OBJECT_ID)
-            .orderBy(SEGMENTS.OBJECT_ID)
             .fetch();
     if (counts.isEmpty()) {
       return;
     }
     tx.deleteFrom(SEGMENTS).where(which).execute();
+    var each = new TreeMap<UUID, Integer>();
+    counts.forEach(row -> each.put(row.value1(), row.value2()));
+    unreference(tx, each);
+  }
+
+  /// Takes segments off their objects' counts; at none an object is abandoned.
+  ///
+  /// @param each how many of each object, in the order all transactions lock them in
+  private static void unreference(DSLContext tx, SortedMap<UUID, Integer> each) {
     var fewer = param("n", SQLDataType.INTEGER);
     var object = param("object", SQLDataType.UUID);
     var batch =
@@ -449,8 +628,8 @@ final class DatabaseManifest implements SegmentManifest {
                     when(OBJECTS.SEGMENTS.le(fewer), "abandoned").otherwise(OBJECTS.STATE))
                 .set(OBJECTS.SEGMENTS, OBJECTS.SEGMENTS.minus(fewer))
                 .where(OBJECTS.OBJECT_ID.eq(object)));
-    for (var row : counts) {
-      batch = batch.bind(Map.of("n", row.value2(), "object", row.value1()));
+    for (var one : each.entrySet()) {
+      batch = batch.bind(Map.of("n", one.getValue(), "object", one.getKey()));
     }
     batch.execute();
   }

@@ -71,9 +71,15 @@ final class MemoryManifest implements SegmentManifest {
       return new CommitResult.Fenced();
     }
     if (row.committedEnd != s.baseOffset()) {
-      return new CommitResult.Gap(row.committedEnd);
+      return outcome(objectId, s);
     }
     row.committedEnd = s.endOffset();
+    row.epochStarts.putIfAbsent(s.leaderEpoch(), s.baseOffset());
+    add(row, objectId, object, s);
+    return new CommitResult.Committed(s.endOffset());
+  }
+
+  private static void add(PartitionRow row, UUID objectId, ObjectRow object, NewSegment s) {
     row.segments.put(
         s.endOffset(),
         new Segment(
@@ -87,9 +93,7 @@ final class MemoryManifest implements SegmentManifest {
             s.records(),
             s.maxTimestamp()));
     row.leaderEpochs.put(s.endOffset(), s.leaderEpoch());
-    row.epochStarts.putIfAbsent(s.leaderEpoch(), s.baseOffset());
     object.segments++;
-    return new CommitResult.Committed(s.endOffset());
   }
 
   /// What an earlier commit of this object did with a segment, if there was one.
@@ -115,6 +119,63 @@ final class MemoryManifest implements SegmentManifest {
     return row.committedEnd == s.baseOffset()
         ? new CommitResult.Fenced()
         : new CommitResult.Gap(row.committedEnd);
+  }
+
+  @Override
+  public List<ReplaceResult> replace(UUID objectId, List<Replacement> replacements) {
+    return state.transaction(
+        "replace",
+        () -> {
+          var object = state.objects.get(objectId);
+          var results = new ArrayList<ReplaceResult>();
+          for (var one : replacements) {
+            results.add(
+                object == null || object.state != ObjectState.PENDING
+                    ? replaceOutcome(objectId, one.by())
+                    : replaceOne(objectId, object, one));
+          }
+          if (object != null && object.state == ObjectState.PENDING) {
+            object.state = object.segments == 0 ? ObjectState.ABANDONED : ObjectState.COMMITTED;
+          }
+          return results;
+        });
+  }
+
+  private ReplaceResult replaceOne(UUID objectId, ObjectRow object, Replacement one) {
+    var by = one.by();
+    var row = state.partition(by.lease().key());
+    if (row == null || !row.heldBy(by.lease())) {
+      return new ReplaceResult.Fenced();
+    }
+    for (var old : one.rows()) {
+      var there = row.segments.get(old.endOffset());
+      if (there == null
+          || there.baseOffset() != old.baseOffset()
+          || !there.objectId().equals(old.objectId())) {
+        return new ReplaceResult.Changed();
+      }
+    }
+    for (var old : one.rows()) {
+      row.segments.remove(old.endOffset());
+      row.leaderEpochs.remove(old.endOffset());
+      state.unreference(old.objectId(), 1);
+    }
+    add(row, objectId, object, by);
+    return new ReplaceResult.Replaced();
+  }
+
+  private ReplaceResult replaceOutcome(UUID objectId, NewSegment by) {
+    var row = state.partition(by.lease().key());
+    if (row == null) {
+      return new ReplaceResult.Fenced();
+    }
+    var segment = row.segments.get(by.endOffset());
+    if (segment != null
+        && segment.objectId().equals(objectId)
+        && segment.baseOffset() == by.baseOffset()) {
+      return new ReplaceResult.Replaced();
+    }
+    return row.heldBy(by.lease()) ? new ReplaceResult.Changed() : new ReplaceResult.Fenced();
   }
 
   @Override

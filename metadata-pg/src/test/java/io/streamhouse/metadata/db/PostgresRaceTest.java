@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.metadata.Audit.ObjectState;
 import io.streamhouse.metadata.CatalogImage;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Claim;
@@ -14,11 +15,15 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.RandomIds;
 import io.streamhouse.metadata.SegmentManifest.CommitResult;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.ReplaceResult;
+import io.streamhouse.metadata.SegmentManifest.ReplaceResult.Replaced;
+import io.streamhouse.metadata.SegmentManifest.Replacement;
 import io.streamhouse.metadata.Topic;
 import io.streamhouse.metadata.TopicCatalog.AddPartitions;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.testing.PostgresServer;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -369,6 +374,103 @@ class PostgresRaceTest {
       assertThat(end).isGreaterThanOrEqualTo(committed);
       committed = end;
     }
+  }
+
+  /// One merges, one commits, one raises the log start, one deletes the topic or takes the lease:
+  /// what is left has no gap, and every object counts just what refers to it.
+  @Test
+  void aReplacementRacingWithAllElseLeavesNoGapAndNoWrongCount() throws Exception {
+    var replaced = 0;
+    for (var round = 0; round < 3 * ROUNDS; round++) {
+      var n = round;
+      var topic = topic("t" + round, 1);
+      var partition = new PartitionId(topic.id(), 0);
+      var lease = grants(take(0, topic)).getFirst().lease();
+      var used = Collections.synchronizedList(new ArrayList<UUID>());
+      for (var base = 0L; base < 40; base += 10) {
+        used.add(commit(lease, base));
+      }
+      var rows = stores.getFirst().manifest().segments(partition, 0, 10);
+      var results =
+          together(agent -> {
+            var manifest = stores.get(agent).manifest();
+            switch (agent) {
+              case 0 -> {
+                var object = id(agent);
+                used.add(object);
+                manifest.registerObject(lease.incarnation(), object, "k" + object);
+                var by = new NewSegment(lease, 0, 0, 40, 0, 10, 40, 1);
+                var wanted = List.of(new Replacement(rows, by));
+                var first = manifest.replace(object, wanted).getFirst();
+                if (n % 3 != 1) {
+                  assertThat(manifest.replace(object, wanted).getFirst() instanceof Replaced)
+                      .isEqualTo(first instanceof Replaced && !gone(topic, object));
+                }
+                return Optional.of(first);
+              }
+              case 1 -> used.add(commit(lease, 40));
+              case 2 -> {
+                // Below, at the end of, and above the rows that are merged.
+                if (n % 3 == 0) {
+                  manifest.raiseLogStart(lease, 10 + 10 * (n % 4));
+                } else {
+                  manifest.raiseLogStart(lease, 5);
+                }
+              }
+              default -> {
+                if (n % 3 == 1) {
+                  stores.get(agent).topics().delete(topic.id());
+                } else if (n % 3 == 2) {
+                  take(0, topic);
+                }
+              }
+            }
+            return Optional.<ReplaceResult>empty();
+          });
+      if (results.getFirst().orElseThrow() instanceof Replaced) {
+        replaced++;
+      }
+      var store = stores.getFirst();
+      var row = store.audit().partition(partition);
+      var left = store.manifest().segments(partition, 0, 100);
+      if (row.isEmpty()) {
+        assertThat(left).isEmpty();
+      } else {
+        var end = left.isEmpty() ? row.get().committedEnd() : left.getFirst().baseOffset();
+        assertThat(end).isLessThanOrEqualTo(row.get().logStart());
+        for (var segment : left) {
+          assertThat(segment.baseOffset()).isEqualTo(end);
+          assertThat(segment.endOffset()).isGreaterThan(row.get().logStart());
+          end = segment.endOffset();
+        }
+        assertThat(end).isEqualTo(row.get().committedEnd());
+      }
+      for (var object : store.audit().objects(used)) {
+        assertThat(object.segments()).isEqualTo(object.referring());
+        assertThat(object.state())
+            .isEqualTo(object.referring() > 0 ? ObjectState.COMMITTED : ObjectState.ABANDONED);
+      }
+    }
+    assertThat(replaced).isBetween(ROUNDS / 2, 3 * ROUNDS);
+  }
+
+  /// Whether what was put in place has gone again, with all rows at or below the log start.
+  private boolean gone(Topic topic, UUID object) {
+    return stores.getFirst().manifest().segments(new PartitionId(topic.id(), 0), 0, 100).stream()
+        .noneMatch(row -> row.objectId().equals(object));
+  }
+
+  private static UUID id(int agent) {
+    return new UUID(agent, System.nanoTime());
+  }
+
+  /// Ten offsets from `base` on, in an object of their own.
+  private UUID commit(Lease<PartitionId> lease, long base) {
+    var object = id(100);
+    var manifest = stores.getFirst().manifest();
+    manifest.registerObject(lease.incarnation(), object, "k" + object);
+    manifest.commit(object, List.of(new NewSegment(lease, 0, base, base + 10, 0, 10, 10, 1)));
+    return object;
   }
 
   @Test

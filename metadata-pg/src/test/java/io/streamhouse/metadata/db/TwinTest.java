@@ -13,6 +13,7 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.RandomIds;
 import io.streamhouse.metadata.SegmentManifest.DueObject;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.Replacement;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
 import io.streamhouse.metadata.testing.PostgresServer;
@@ -57,6 +58,7 @@ class TwinTest {
   private final Map<PartitionId, Long> ends = new LinkedHashMap<>();
   private final List<UUID> objects = new ArrayList<>();
   private final List<List<NewSegment>> commits = new ArrayList<>();
+  private final List<List<Replacement>> replacements = new ArrayList<>();
 
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6})
@@ -98,6 +100,7 @@ class TwinTest {
           both(store -> store.audit().segments(partition, 0, 100));
         }
       }
+      assertThat(replacements).isNotEmpty();
     }
   }
 
@@ -151,7 +154,7 @@ class TwinTest {
   }
 
   private void step() {
-    switch (random.nextInt(24)) {
+    switch (random.nextInt(28)) {
       case 0 -> register();
       case 1 -> createTopic();
       case 2, 3, 4 -> take();
@@ -246,8 +249,49 @@ class TwinTest {
         var wal = any(sessions).walId();
         both(store -> store.leases().tailsIn(wal));
       }
+      case 24, 25, 26, 27 -> replace();
       default -> throw new AssertionError();
     }
+  }
+
+  /// Some rows of each of some partitions by one; now and then rows that were replaced before, and
+  /// an object that was used before.
+  private void replace() {
+    var wanted = new ArrayList<Replacement>();
+    for (var partition : some(List.copyOf(ends.keySet()))) {
+      var those = leases.stream().filter(one -> one.key().equals(partition)).toList();
+      var lease = random.nextInt(5) == 0 ? any(those) : those.getLast();
+      var rows = memory.audit().segments(lease.key(), -1, 100);
+      if (rows.isEmpty() || random.nextInt(5) == 0) {
+        continue;
+      }
+      var from = random.nextInt(rows.size());
+      var to = from + 1 + random.nextInt(Math.min(3, rows.size() - from));
+      var epoch = rows.get(from).leaderEpoch();
+      if (epoch <= lease.epoch()) {
+        var base = rows.get(from).baseOffset();
+        var end = rows.get(to - 1).endOffset();
+        wanted.add(
+            new Replacement(
+                memory.manifest().segments(lease.key(), base, to - from),
+                new NewSegment(lease, epoch, base, end, 0, 10, end - base, 1)));
+      }
+    }
+    if (!replacements.isEmpty() && random.nextInt(3) == 0) {
+      wanted.addAll(any(replacements));
+    }
+    var object = objects.isEmpty() || random.nextInt(4) > 0 ? RandomIds.next(random) : any(objects);
+    if (!objects.contains(object)) {
+      objects.add(object);
+      commits.add(List.of());
+    }
+    if (wanted.stream().map(one -> one.by().lease().key()).distinct().count() < wanted.size()) {
+      return;
+    }
+    replacements.add(wanted);
+    var incarnation = recent(sessions).incarnation();
+    tell(store -> store.manifest().registerObject(incarnation, object, "key-" + object));
+    both(store -> store.manifest().replace(object, wanted));
   }
 
   /// Without sequences, which need not be the same.

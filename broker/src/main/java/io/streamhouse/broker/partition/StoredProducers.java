@@ -1,0 +1,76 @@
+package io.streamhouse.broker.partition;
+
+import io.streamhouse.broker.partition.BackgroundWork.SegmentOpener;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import java.io.IOException;
+import java.util.List;
+
+/// Producer state as committed segments have it. Blocks.
+public final class StoredProducers {
+
+  /// Rows read at once while looking for the last snapshot; at least one segment in so many holds
+  /// one, once producer state is known.
+  private static final int PAGE = 64;
+
+  /// How often it is begun again because segments were merged meanwhile. Merges of one partition
+  /// are seconds apart.
+  private static final int MOST_LOOKS = 8;
+
+  private final SegmentManifest manifest;
+  private final SegmentOpener segments;
+
+  public StoredProducers(SegmentManifest manifest, SegmentOpener segments) {
+    this.manifest = manifest;
+    this.segments = segments;
+  }
+
+  /// Merges what segments below `end`, where one ends, say of producers, from the newest back to a
+  /// full snapshot.
+  public List<ProducerEntry> asOf(PartitionId partition, long logStart, long end)
+      throws IOException {
+    for (int look = 0; look < MOST_LOOKS; look++) {
+      var states = new ProducerStates();
+      if (collect(partition, logStart, end, states)) {
+        return states.all();
+      }
+    }
+    throw new IOException("segments of " + partition + " do not stay as they are");
+  }
+
+  /// @return false if segments were merged across the place where one page ended and the next began
+  private boolean collect(PartitionId partition, long logStart, long end, ProducerStates states)
+      throws IOException {
+    long next = end;
+    while (next > logStart) {
+      var page = manifest.segmentsBefore(partition, next, PAGE);
+      if (page.isEmpty()) {
+        return true;
+      }
+      if (page.getFirst().endOffset() != next) {
+        return false;
+      }
+      if (foundFull(page, states)) {
+        return true;
+      }
+      next = page.getLast().baseOffset();
+    }
+    return true;
+  }
+
+  private boolean foundFull(List<Segment> page, ProducerStates states) throws IOException {
+    for (var segment : page) {
+      var section = segments.open(segment).producers();
+      if (section.isPresent()) {
+        for (var snapshot : section.get().producers()) {
+          states.merge(ProducerEntry.of(snapshot));
+        }
+        if (section.get().full()) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+}
