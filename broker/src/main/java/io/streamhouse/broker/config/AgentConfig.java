@@ -103,6 +103,7 @@ public record AgentConfig(
         wal,
         flush,
         topicLife,
+        merge,
         session,
         producerIdExpiration,
         topicDefaults,

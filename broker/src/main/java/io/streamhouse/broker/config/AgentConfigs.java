@@ -302,8 +302,8 @@ public final class AgentConfigs {
           0,
           ANY,
           "Least time between two distributions of a consumer group's partitions, so that many"
-              + " members that come or go at once cost one. A new coordinator does not know when the last one was"
-              + " (Kafka's does) and does not wait.");
+              + " members that come or go at once cost one. A new coordinator does not know when"
+              + " the last one was (Kafka's does) and does not wait.");
 
   static final Setting<Integer> CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS =
       Setting.int32(

@@ -9,6 +9,7 @@ import io.streamhouse.broker.fsck.FsckOptions;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
+import io.streamhouse.broker.partition.EveryPartition;
 import io.streamhouse.broker.partition.FlushOptions;
 import io.streamhouse.broker.partition.FlushSignal;
 import io.streamhouse.broker.partition.Flusher;
@@ -41,6 +42,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -99,8 +101,11 @@ class MergerTest {
             time,
             (_, _) -> {});
     metadata.topics().create("t", PARTITIONS, Map.of());
-    metadata.leases().register(new NewSession(INCARNATION, 1, WAL_ID, Optional.empty(), Map.of()));
-    leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID, _ -> true);
+    metadata
+        .leases()
+        .register(
+            new NewSession(INCARNATION, OptionalInt.of(1), WAL_ID, Optional.empty(), Map.of()));
+    leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
     var signal = new FlushSignal();
     background =
         new BackgroundWork(
@@ -155,9 +160,10 @@ class MergerTest {
   private void lead() {
     partitions.clear();
     var image = new Image("test", metadata.topics().image());
-    for (var grant : leases.take(image, _ -> false)) {
+    for (var grant : leases.take(image, EveryPartition.of(image, true))) {
       partitions.add(
-          new Partition(grant, List.of(), settings, () -> true, wal, budget, background, time));
+          new Partition(
+              grant, List.of(), null, settings, () -> true, wal, budget, background, time));
     }
     partitions.sort((a, b) -> a.id().compareTo(b.id()));
   }
