@@ -37,7 +37,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A generation is stored before any member learns of it, so that generations never go back, and
 /// again with its assignment. What waits and what is only planned is not stored: after a failover
-/// its askers ask again.
+/// its askers ask again, and who left in a rebalance that did not end is back. Nobody misses him
+/// until there is a rebalance, and that waits for him until his session or the time for it is over.
+/// Kafka does the same; a write per leave would spare it.
 final class ClassicGroup implements Group {
 
   static final String TYPE = "classic";

@@ -407,6 +407,27 @@ class ClassicGroupTest {
     assertThat(group.state()).isIn(GroupState.PREPARING_REBALANCE, GroupState.EMPTY);
   }
 
+  /// As in Apache Kafka, where nothing is stored of a leave either before the rebalance ends.
+  @Test
+  void whoLeftInARebalanceThatAFailoverInterruptedIsWaitedForUntilItsSessionEnds() {
+    stable();
+    var stored = group.stored();
+    int savesBefore = saves;
+    ask(new Leave(List.of(new Leaver("b", null, ""))));
+    assertThat(saves).isEqualTo(savesBefore);
+
+    group = ClassicGroup.restore(LIMITS, stored, now());
+    assertThat(answers.get(ask(new Heartbeat("a", null, 1)))).isEqualTo(new GroupAnswer.Alive());
+    long back = ask(join("", null, "b2"));
+    assertThat(failure(ask(new Heartbeat("a", null, 1)))).isEqualTo(GroupFailure.REBALANCING);
+    ask(join("a", null, "unused"));
+    pass(SESSION - 500);
+    assertThat(answers).doesNotContainKey(back);
+    pass(500);
+    assertThat(joined(back).generation()).isEqualTo(2);
+    assertThat(group.describe().members()).hasSize(2);
+  }
+
   @Test
   void aGenerationThatAwaitedItsAssignmentStillDoesAfterAFailover() {
     ask(join("", null, "a"));
