@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 /// while it starts, some end it with SIGTERM. Clients see one server that is away now and then and
 /// must notice nothing else.
 ///
+/// A group of each protocol reads along and commits ([GroupReader]).
+///
 /// Where there are disturbances, each round begins with one: first all of them in their order, then
 /// at random, and then some end with `kill -9` in the middle. A server that lives through one must
 /// acknowledge again soon after. Another consumer begins to read the log from its beginning each
@@ -106,6 +108,7 @@ public final class KillLoop {
   /// @param unknown records that were sent but never acknowledged
   /// @param struck by disturbance, what it counted
   /// @param rereads how often the log was read from its beginning meanwhile
+  /// @param commits that groups were acknowledged
   /// @param violations what must not be; empty if all is well
   public record Verdict(
       int rounds,
@@ -119,12 +122,13 @@ public final class KillLoop {
       int checks,
       Map<String, Long> struck,
       int rereads,
+      long commits,
       List<String> violations) {
 
     @Override
     public String toString() {
       return ("%d rounds (%d kills, %d more while starting, %d SIGTERM, %d times fsck%s), seed %d:"
-              + " %d records acknowledged, %d unknown, %d in the log: %s")
+              + " %d records acknowledged, %d unknown, %d in the log, %d commits: %s")
           .formatted(
               rounds,
               kills,
@@ -136,6 +140,7 @@ public final class KillLoop {
               acknowledged,
               unknown,
               seen,
+              commits,
               violations.isEmpty()
                   ? "nothing lost, doubled or out of order"
                   : String.join("\n  ", violations));
@@ -154,6 +159,12 @@ public final class KillLoop {
     var readers = new ArrayList<Thread>();
     var tailer = start("tailer", () -> tail(tail));
     readers.add(tailer);
+    var groups = new ArrayList<GroupReader>();
+    for (var protocol : List.of("classic", "consumer")) {
+      var reader = new GroupReader(server.bootstrap(), TOPIC, protocol);
+      groups.add(reader);
+      readers.add(start(reader.name(), () -> reader.run(tailUntil::get)));
+    }
     var reread = new Rereads();
     if (!disturbances.isEmpty()) {
       readers.add(start("rereader", () -> reread(reread)));
@@ -202,6 +213,13 @@ public final class KillLoop {
       if (tailer.isAlive()) {
         throw new AssertionError("the tailing consumer does not get to the end\n" + server.tail());
       }
+      for (var member : readers.subList(1, 1 + groups.size())) {
+        join(member);
+        if (member.isAlive()) {
+          throw new AssertionError(
+              "the %s does not get to the end%n%s".formatted(member.getName(), server.tail()));
+        }
+      }
     } finally {
       stopProducers.set(true);
       threads.forEach(KillLoop::join);
@@ -216,6 +234,7 @@ public final class KillLoop {
     var earlier = new ArrayList<>(reread.views);
     earlier.add(tail);
     violations.addAll(history.judge(last, earlier));
+    groups.forEach(GroupReader::compareStored);
     int code = server.stop();
     if (code != 0) {
       violations.add("SIGTERM at the end: exit code " + code);
@@ -223,6 +242,8 @@ public final class KillLoop {
     server.start();
     var afterRestart = readAll("reader after an orderly restart");
     violations.addAll(history.judge(afterRestart, List.of(tail, last)));
+    groups.forEach(GroupReader::compareStored);
+    groups.forEach(one -> violations.addAll(one.violations()));
     var counts = history.counts();
     return new Verdict(
         rounds,
@@ -236,6 +257,7 @@ public final class KillLoop {
         checks,
         Map.copyOf(struck),
         reread.times,
+        groups.stream().mapToLong(GroupReader::commits).sum(),
         violations);
   }
 

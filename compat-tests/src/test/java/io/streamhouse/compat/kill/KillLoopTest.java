@@ -58,6 +58,7 @@ class KillLoopTest {
       System.out.println(verdict);
       assertThat(verdict.violations()).as("%s%n%s", verdict, server.tail()).isEmpty();
       assertThat(verdict.acknowledged()).isPositive();
+      assertThat(verdict.commits()).isPositive();
     }
   }
 }
