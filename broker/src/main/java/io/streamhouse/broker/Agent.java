@@ -433,7 +433,13 @@ public final class Agent implements AutoCloseable {
     });
     var stored =
         new StoredLogs(
-            leadership, catalog::image, metadata.manifest(), segments, blocking, searching);
+            leadership,
+            catalog::image,
+            metadata.manifest(),
+            metadata.audit(),
+            segments,
+            blocking,
+            searching);
     var features = Features.NONE;
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(

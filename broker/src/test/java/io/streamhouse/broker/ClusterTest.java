@@ -3,6 +3,7 @@ package io.streamhouse.broker;
 import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
@@ -33,6 +34,8 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
@@ -99,12 +102,7 @@ class ClusterTest {
 
   /// Ends an agent's session as another one would that has not heard of it for long.
   private void declareDead(int nodeId) {
-    var second = Duration.ofSeconds(1);
-    try (MetadataStore store =
-        PostgresMetadata.open(
-            new PostgresMetadata.Options(
-                url, server.user(), server.password(), 2, second, second.multipliedBy(5)),
-            new Random(1))) {
+    try (var store = beside()) {
       await()
           .until(() ->
               store.leases().sessions().stream()
@@ -112,6 +110,15 @@ class ClusterTest {
                   .anyMatch(session ->
                       store.leases().declareDead(session.incarnation(), session.renewals())));
     }
+  }
+
+  /// The database, as another agent sees it.
+  private MetadataStore beside() {
+    var second = Duration.ofSeconds(1);
+    return PostgresMetadata.open(
+        new PostgresMetadata.Options(
+            url, server.user(), server.password(), 2, second, second.multipliedBy(5)),
+        new Random(1));
   }
 
   private Admin admin() {
@@ -290,6 +297,73 @@ class ClusterTest {
   }
 
   @Test
+  void whatIsCommittedIsReadWhileTheRestIsWaitedFor() throws Exception {
+    var settings = Map.of("streamhouse.flush.interval.ms", "100");
+    start(1, settings);
+    var second = start(2, settings);
+    createTopic(Map.of("streamhouse.durability", "local"));
+    awaitLeaders(Set.of(1, 2));
+    var theirs =
+        leaders().entrySet().stream()
+            .filter(one -> one.getValue() == 2)
+            .map(Map.Entry::getKey)
+            .findFirst()
+            .orElseThrow();
+    produce("a");
+    awaitCommitted();
+    declareDead(2);
+    await().atMost(10, SECONDS).until(second::sessionOver);
+    stop(2);
+
+    assertThat(consume(PARTITIONS)).isEqualTo(all("a"));
+    // Nobody is told that there is no more: what follows is with the agent that is away.
+    var partition = new TopicPartition("t", theirs);
+    try (var consumer =
+        new KafkaConsumer<>(
+            Map.<String, Object>of("bootstrap.servers", bootstrap(), "auto.offset.reset", "none"),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      consumer.assign(List.of(partition));
+      consumer.seek(partition, 2);
+      assertThat(consumer.poll(Duration.ofMillis(1500))).isEmpty();
+      assertThatThrownBy(() -> consumer.endOffsets(List.of(partition), Duration.ofSeconds(1)))
+          .isInstanceOf(TimeoutException.class);
+    }
+    try (var producer =
+        new KafkaProducer<>(
+            Map.<String, Object>of(
+                "bootstrap.servers",
+                bootstrap(),
+                "linger.ms",
+                0,
+                "request.timeout.ms",
+                1000,
+                "delivery.timeout.ms",
+                1500),
+            new StringSerializer(),
+            new StringSerializer())) {
+      var sent = producer.send(new ProducerRecord<>("t", theirs, null, "lost"));
+      assertThatThrownBy(sent::get).hasCauseInstanceOf(RetriableException.class);
+    }
+
+    start(2, settings);
+    awaitLeaders(Set.of(1, 2));
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  /// Until every partition's first record is in a segment.
+  private void awaitCommitted() {
+    try (var store = beside()) {
+      await()
+          .atMost(20, SECONDS)
+          .until(() ->
+              store.audit().partitions(Optional.empty(), 100).stream()
+                  .allMatch(row -> row.committedEnd() == 1));
+    }
+  }
+
+  @Test
   void committedOffsetsAreWithWhoeverCoordinates() throws Exception {
     start(1, Map.of());
     start(2, Map.of());
@@ -313,6 +387,10 @@ class ClusterTest {
       assertThat(coordinators).isEqualTo(Set.of(1, 2));
     }
     stop(1);
+    try (var admin = admin()) {
+      // An admin client waits long for an agent that it was told of before it went.
+      await().atMost(10, SECONDS).until(() -> admin.describeCluster().nodes().get().size() == 1);
+    }
     try (var admin = admin()) {
       for (var group : groups) {
         var offsets = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();

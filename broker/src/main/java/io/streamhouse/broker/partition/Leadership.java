@@ -22,6 +22,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,6 +57,7 @@ public final class Leadership {
 
   private volatile boolean released;
   private volatile Map<UUID, List<PartitionId>> waiting = Map.of();
+  private volatile Set<PartitionId> waitingPartitions = Set.of();
   private volatile boolean busy;
 
   // Confined to the caller.
@@ -137,6 +139,11 @@ public final class Leadership {
   /// records before those are back.
   public Map<UUID, List<PartitionId>> waiting() {
     return waiting;
+  }
+
+  /// Whether a partition is one of [#waiting].
+  public boolean waits(PartitionId partition) {
+    return waitingPartitions.contains(partition);
   }
 
   /// Whether [#step] has something to do.
@@ -243,6 +250,8 @@ public final class Leadership {
           }
         });
     waiting = plan.waiting();
+    waitingPartitions =
+        waiting.values().stream().flatMap(List::stream).collect(Collectors.toUnmodifiableSet());
     // A log may become readable without anything changing in the metadata.
     again = !waiting.isEmpty();
     againNanos = time.nanos() + RETRY_PAUSE.toNanos();
