@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -82,6 +83,56 @@ final class MainTest {
     assertThat(run("start", "--data", directory.toString())).isEqualTo(2);
     assertThat(err.toString(UTF_8)).isEqualTo("streamhouse: port 9092 is in use\n");
     assertThat(out.toString(UTF_8)).contains("data        " + directory).contains("synced first");
+  }
+
+  @Test
+  void anAgentWhoseSessionOthersEndedIsStartedAgainOnItsPorts() {
+    var over = new boolean[] {true, false};
+    var main =
+        new Main(
+            new PrintStream(out, true, UTF_8),
+            new PrintStream(err, true, UTF_8),
+            (config, time) -> {
+              started.add(config);
+              boolean sessionOver = over[started.size() - 1];
+              return new RunningAgent() {
+                @Override
+                public List<String> listenAddresses() {
+                  return List.of("127.0.0.1:3456");
+                }
+
+                @Override
+                public Optional<String> httpAddress() {
+                  return Optional.of("127.0.0.1:7890");
+                }
+
+                @Override
+                public void awaitStopped() {}
+
+                @Override
+                public boolean sessionOver() {
+                  return sessionOver;
+                }
+
+                @Override
+                public void close() {}
+              };
+            });
+    var arguments =
+        List.of(
+            "start",
+            "--data",
+            directory.toString(),
+            "--port",
+            "0",
+            "-o",
+            "streamhouse.http.listener=127.0.0.1:0");
+    // The second one stops by itself for another reason.
+    assertThat(main.run(arguments)).isOne();
+    assertThat(started).hasSize(2);
+    assertThat(started.getLast().network().listeners()).hasToString("[PLAINTEXT://127.0.0.1:3456]");
+    assertThat(started.getLast().http().listener().orElseThrow().port()).isEqualTo(7890);
+    assertThat(err.toString(UTF_8)).contains("stopped by itself");
   }
 
   @Test
