@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -125,6 +126,35 @@ class AgentTest {
         values.add("value-" + i);
       }
       assertThat(consume(agent, "t", 20)).isEqualTo(values);
+    }
+  }
+
+  @Test
+  void smallSegmentsAreMergedAndTheirObjectsDeletedWhileReadersReadOn() throws Exception {
+    var settings =
+        Map.of("streamhouse.flush.interval.ms", "20", "streamhouse.sweep.grace.ms", "200");
+    try (var agent = start(settings)) {
+      var values = new ArrayList<String>();
+      try (var producer = producer(agent)) {
+        for (int i = 0; i < 60; i++) {
+          var value = "value-" + i;
+          producer.send(new ProducerRecord<>("t", value)).get();
+          values.add(value);
+          var base = "/%020d-".formatted(i);
+          // Files go while they are listed.
+          await()
+              .ignoreExceptionsInstanceOf(UncheckedIOException.class)
+              .pollInterval(Duration.ofMillis(5))
+              .until(() -> filesIn("objects").stream().anyMatch(f -> f.toString().contains(base)));
+        }
+      }
+      assertThat(consume(agent, "t", 60)).isEqualTo(values);
+      await()
+          .ignoreExceptionsInstanceOf(UncheckedIOException.class)
+          .atMost(Duration.ofSeconds(60))
+          .until(() ->
+              filesIn("objects").stream().filter(f -> f.toString().endsWith(".seg")).count() < 20);
+      assertThat(consume(agent, "t", 60)).isEqualTo(values);
     }
   }
 

@@ -439,6 +439,26 @@ class MergerTest {
     assertThat(fsck()).isEmpty();
   }
 
+  /// The flusher sends such a commit again, and must find in its rows what it did.
+  @Test
+  void aCommitOfUnknownOutcomeIsAnsweredBeforeItsSegmentsAreMerged() throws Exception {
+    flushes(20, 100, 0);
+    failing = "commit";
+    failsAfter = true;
+    flush(100, 0);
+    assertThat(partition(0).committedEnd()).isEqualTo(20);
+    assertThat(rows(0)).hasSize(21);
+    merge(Duration.ofSeconds(30));
+    assertThat(rows(0)).extracting(Segment::endOffset).containsExactly(20L, 21L);
+    failing = "";
+    time.pass(Duration.ofSeconds(30));
+    flush(100, 0);
+    assertThat(partition(0).notLeading()).isNull();
+    assertThat(partition(0).committedEnd()).isEqualTo(22);
+    assertThat(values(0)).hasSize(22);
+    assertThat(fsck()).isEmpty();
+  }
+
   @Test
   void storesThatFailNowAndThenHoldMergingUpAndNoMore() throws Exception {
     var flaky = new FaultyStore(objects, random, _ -> {});
