@@ -107,7 +107,8 @@ final class Member {
 
   private void read(KafkaConsumer<String, String> consumer, long end) {
     long commitDue = workload.clock().nanos() + COMMIT_INTERVAL.toNanos();
-    while (workload.reading() && workload.clock().nanos() < end) {
+    // Who is there when the producers stop stays to the end: all else would only take longer.
+    while (workload.reading() && (workload.clock().nanos() < end || !workload.sending())) {
       for (var record : consumer.poll(Duration.ofMillis(100))) {
         var partition = new TopicPartition(record.topic(), record.partition());
         see(workload.number(partition), record.offset(), Tag.parse(record.value()));

@@ -181,6 +181,18 @@ final class Workload implements AutoCloseable {
     return Duration.ofNanos(clock.nanos() - begun);
   }
 
+  /// Waits until the tailing reader has seen what was acknowledged when this was called.
+  void awaitTail(Duration limit) {
+    var ends = new long[partitions.size()];
+    for (int partition = 0; partition < ends.length; partition++) {
+      ends[partition] = acknowledgedEnds.get(partition);
+    }
+    await(
+        "tailing reader at what was acknowledged",
+        limit,
+        partition -> tailed.get(partition) >= ends[partition]);
+  }
+
   /// Stops the producers, lets the readers and the groups get to the end, and stops them.
   void stop() {
     stopSending.set(true);

@@ -11,9 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /// The short form of [ClusterLoop]. `-Dcluster="--minutes 30 --durability local"` gives it other
-/// options.
+/// options. Alone, since its agents need the processors to notice each other in time.
+@Isolated
 class ClusterLoopTest {
 
   @TempDir Path directory;

@@ -11,8 +11,11 @@ import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
-/// The short form of [FailoverTimes], and the bounds it must keep. `-Drounds=N` for more.
+/// The short form of [FailoverTimes], and the bounds it must keep. `-Drounds=N` for more. Alone,
+/// since it measures.
+@Isolated
 class FailoverTimesTest {
 
   private static final Duration SESSION = Duration.ofSeconds(4);

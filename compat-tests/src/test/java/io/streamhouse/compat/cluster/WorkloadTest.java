@@ -22,6 +22,10 @@ import org.junit.jupiter.api.io.TempDir;
 /// (`-Dcompat.server=kafka`), and one that is made to break its promises.
 class WorkloadTest {
 
+  /// So that groups come together before their members leave.
+  private static final Map<String, String> SETTINGS =
+      Map.of("group.initial.rebalance.delay.ms", "500");
+
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   @TempDir Path directory;
@@ -29,12 +33,12 @@ class WorkloadTest {
   private final Stopwatch clock = new Stopwatch();
 
   private static Workload.Load load() {
-    return new Workload.Load(Layout.of(2, 3), 3, 400, 2, 100_000, Duration.ofSeconds(3), 1);
+    return new Workload.Load(Layout.of(2, 3), 3, 400, 2, 100_000, Duration.ofSeconds(6), 1);
   }
 
   @Test
   void serverThatIsKilledAndComesBackBreaksNoPromise() {
-    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), Map.of());
+    try (var server = Servers.chosen().create(Kits.find(), directory.resolve("data"), SETTINGS);
         var workload = start(server)) {
       server.kill();
       server.start();
@@ -57,13 +61,13 @@ class WorkloadTest {
   void serverThatForgetsIsFound() throws Exception {
     assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "it is about where StreamHouse has data");
     var data = directory.resolve("data");
-    try (var server = Servers.STREAMHOUSE.create(Kits.find(), data, Map.of());
+    try (var server = Servers.STREAMHOUSE.create(Kits.find(), data, SETTINGS);
         var workload = start(server)) {
       server.kill();
       copy(data, directory.resolve("copy"));
       server.start();
       workload.awaitAcknowledgements(LIMIT);
-      workload.awaitAcknowledgements(LIMIT);
+      workload.awaitTail(LIMIT);
       server.kill();
       delete(data);
       copy(directory.resolve("copy"), data);
@@ -73,12 +77,10 @@ class WorkloadTest {
 
       List<Run> last = workload.readAll("last");
       var verdict = Checker.check(workload.observed(), last);
-      assertThat(verdict.counts()).containsKeys(Kind.LOST);
-      assertThat(verdict.counts())
+      assertThat(verdict.counts()).containsKey(Kind.LOST);
+      assertThat(verdict.counts().keySet())
           .as("what was read before it was forgotten")
-          .containsAnyOf(
-              Map.entry(Kind.UNSEEN_LATER, verdict.counts().getOrDefault(Kind.UNSEEN_LATER, -1)),
-              Map.entry(Kind.CHANGED, verdict.counts().getOrDefault(Kind.CHANGED, -1)));
+          .containsAnyOf(Kind.UNSEEN_LATER, Kind.CHANGED);
     }
   }
 
