@@ -211,8 +211,8 @@ public final class TopicConfigs {
               "unclean.leader.election.enable",
               "false",
               "Whether a partition whose newest records are on an agent that is gone may go on"
-                  + " without them. Only what the level `local` acknowledged can be lost so, where no"
-                  + " other agent can read the write-ahead log of the one that is gone.")
+                  + " without them. Only what the level `local` acknowledged can be lost so, where"
+                  + " no other agent can read the write-ahead log of the one that is gone.")
           .agentKey("unclean.leader.election.enable")
           .importance(HIGH);
 
