@@ -92,7 +92,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
@@ -126,6 +130,9 @@ public final class Agent implements AutoCloseable {
   /// How often what is being handed over is looked at: short against what its clients wait.
   private static final Duration HAND_OVER_STEP = Duration.ofMillis(20);
 
+  /// How often the log is asked to let go of what it keeps for partitions led elsewhere.
+  private static final Duration SETTLE_PAUSE = Duration.ofSeconds(30);
+
   /// How often sessions of other agents are looked at, of their time-out: a failover takes at most
   /// that much longer.
   private static final int LOOKS = 20;
@@ -143,6 +150,13 @@ public final class Agent implements AutoCloseable {
 
   private boolean closed;
   private volatile boolean stopping;
+
+  /// Whether a step of handing over waits for the worker of the catalogue: one is enough.
+  private final AtomicBoolean stepQueued = new AtomicBoolean();
+
+  /// How long a stop may flush.
+  private volatile Duration flushLimit = FLUSH_LIMIT;
+
   private volatile boolean sessionOver;
 
   /// Stops acting as an owner of anything.
@@ -259,6 +273,13 @@ public final class Agent implements AutoCloseable {
     topicDefaults = topicDefaults(config, catalog.image());
     var flushSignal = new FlushSignal();
     var logs = WalDirectories.of(directory.walId(), directory.wal(), config.wal().shared());
+    if (!logs.own().equals(directory.wal())
+        && !DirectoryWalFiles.toRead(directory.wal()).sequences().isEmpty()) {
+      throw new IOException(
+          "there is a write-ahead log in "
+              + directory.wal()
+              + ": start once without streamhouse.wal.shared.dir and stop, so that it is flushed");
+    }
     var cluster =
         new Leadership.Cluster(
             incarnation,
@@ -310,7 +331,7 @@ public final class Agent implements AutoCloseable {
             flushSignal,
             time);
     var _ = leadership.open(catalog.image(), recovery.grants());
-    started("leadership", leadership::release);
+    started("leadership", () -> on(changes, leadership::release));
     whenSessionOver = () -> changes.execute(leadership::abandon);
     AgentHealth.flushing(health, leadership, catalog);
     PartitionMetrics.register(meters, leadership, budget);
@@ -342,7 +363,7 @@ public final class Agent implements AutoCloseable {
             time);
     var flushing = new FlushDriver(flusher, flushSignal, time, this::die);
     PartitionMetrics.register(meters, flusher);
-    started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership));
+    started("flusher", () -> stopFlushing(flushing, wal, recovery, leadership, flushLimit));
 
     var timers = new ThreadLoop("timers", this::die);
     started("timers", timers);
@@ -364,9 +385,17 @@ public final class Agent implements AutoCloseable {
 
     every(
         housekeeping,
+        SETTLE_PAUSE,
+        () ->
+            recovery.settle(
+                leadership,
+                () -> metadata.leases().tailsIn(directory.walId()),
+                topic -> catalog.image().topic(topic) != null || deleted.test(topic)));
+    every(
+        housekeeping,
         HAND_OVER_STEP,
         () -> {
-          if (leadership.busy()) {
+          if (leadership.busy() && stepQueued.compareAndSet(false, true)) {
             changes.execute(() -> step(leadership, catalog));
           }
         });
@@ -405,7 +434,11 @@ public final class Agent implements AutoCloseable {
             store,
             new SweepGuard(metadata.sweeps(), store, random),
             sweeps,
-            () -> catalog.image().agents().getFirst().nodeId() == config.nodeId(),
+            () ->
+                catalog.image().agents().stream()
+                    .findFirst()
+                    .filter(first -> first.nodeId() == config.nodeId())
+                    .isPresent(),
             time);
     SweepMetrics.register(meters, sweeper);
     AgentHealth.sweeping(health, sweeper);
@@ -416,7 +449,12 @@ public final class Agent implements AutoCloseable {
       started("observer", observing);
       var observer =
           new SessionObserver(
-              metadata.leases(), incarnation, config.session().timeout(), looks, time);
+              metadata.leases(),
+              incarnation,
+              config.session().timeout(),
+              looks,
+              () -> session.unreachable() == null,
+              time);
       every(
           observing,
           looks,
@@ -678,7 +716,8 @@ public final class Agent implements AutoCloseable {
       TimeSource time)
       throws Session.NodeIdInUse {
     var observer =
-        new SessionObserver(leases, wanted.incarnation(), config.timeout(), looks(config), time);
+        new SessionObserver(
+            leases, wanted.incarnation(), config.timeout(), looks(config), () -> true, time);
     long deadline = time.nanos() + 2 * config.timeout().toNanos();
     while (true) {
       try {
@@ -715,6 +754,7 @@ public final class Agent implements AutoCloseable {
   }
 
   private void step(Leadership leadership, StoredCatalog catalog) {
+    stepQueued.set(false);
     try {
       if (leadership.step(catalog.image())) {
         var _ = catalog.refresh();
@@ -746,6 +786,15 @@ public final class Agent implements AutoCloseable {
     while (!leadership.all().isEmpty() && session.holds() && time.nanos() < deadline) {
       LockSupport.parkNanos(HAND_OVER_STEP.toNanos());
     }
+    if (!leadership.all().isEmpty()) {
+      // What could not be flushed so far will hardly be now, and the rest is to be released.
+      flushLimit = FLUSH_LIMIT.dividedBy(4);
+    }
+  }
+
+  /// Runs `task` where everything about leases runs, and waits for it.
+  private static void on(Executor worker, Runnable task) {
+    CompletableFuture.runAsync(task, worker).orTimeout(10, TimeUnit.SECONDS).join();
   }
 
   /// A log that failed is never used again. What it had acknowledged is flushed from memory if the
@@ -802,9 +851,13 @@ public final class Agent implements AutoCloseable {
 
   /// Flushes what there is, then lets go of the log files that are not needed any more.
   private static void stopFlushing(
-      FlushDriver flushing, WriteAheadLog wal, Recovery recovery, Leadership leadership)
+      FlushDriver flushing,
+      WriteAheadLog wal,
+      Recovery recovery,
+      Leadership leadership,
+      Duration limit)
       throws IOException {
-    if (!flushing.finish(FLUSH_LIMIT)) {
+    if (!flushing.finish(limit)) {
       log.warn("not everything could be flushed; the rest stays in the write-ahead log");
     }
     wal.trim(recovery.kept(leadership), true);

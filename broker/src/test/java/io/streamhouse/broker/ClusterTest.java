@@ -8,7 +8,12 @@ import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.Leases.Claim;
+import io.streamhouse.metadata.Leases.NewSession;
+import io.streamhouse.metadata.Leases.Registration;
+import io.streamhouse.metadata.Leases.TakeResult;
 import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.db.PostgresMetadata;
 import io.streamhouse.metadata.testing.PostgresServer;
 import java.nio.file.Path;
@@ -20,11 +25,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -298,22 +306,11 @@ class ClusterTest {
 
   @Test
   void whatIsCommittedIsReadWhileTheRestIsWaitedFor() throws Exception {
-    var settings = Map.of("streamhouse.flush.interval.ms", "100");
-    start(1, settings);
-    var second = start(2, settings);
+    start(1, Map.of("streamhouse.flush.interval.ms", "100"));
     createTopic(Map.of("streamhouse.durability", "local"));
-    awaitLeaders(Set.of(1, 2));
-    var theirs =
-        leaders().entrySet().stream()
-            .filter(one -> one.getValue() == 2)
-            .map(Map.Entry::getKey)
-            .findFirst()
-            .orElseThrow();
     produce("a");
     awaitCommitted();
-    declareDead(2);
-    await().atMost(10, SECONDS).until(second::sessionOver);
-    stop(2);
+    int theirs = leadAndDie();
 
     assertThat(consume(PARTITIONS)).isEqualTo(all("a"));
     // Nobody is told that there is no more: what follows is with the agent that is away.
@@ -345,11 +342,32 @@ class ClusterTest {
       var sent = producer.send(new ProducerRecord<>("t", theirs, null, "lost"));
       assertThatThrownBy(sent::get).hasCauseInstanceOf(RetriableException.class);
     }
+  }
 
-    start(2, settings);
-    awaitLeaders(Set.of(1, 2));
-    produce("b");
-    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  /// Takes what is placed with an agent that is not there, as that agent would, and dies.
+  ///
+  /// @return one of its partitions
+  private int leadAndDie() {
+    var incarnation = new UUID(3, 3);
+    var wal = new UUID(4, 4);
+    try (var store = beside()) {
+      var session = new NewSession(incarnation, OptionalInt.of(3), wal, Optional.empty(), Map.of());
+      assertThat(store.leases().register(session)).isInstanceOf(Registration.Registered.class);
+      // The first agent hands them over.
+      await().atMost(2, SECONDS).until(() -> store.topics().image().owners().size() < PARTITIONS);
+      var image = store.topics().image();
+      var topic = image.topics().getFirst();
+      var claims =
+          IntStream.range(0, PARTITIONS)
+              .mapToObj(i -> new PartitionId(topic.id(), i))
+              .filter(id -> !image.owners().containsKey(id))
+              .map(id -> new Claim(id, true, false))
+              .toList();
+      assertThat(store.leases().take(incarnation, wal, claims, List.of(wal)))
+          .allMatch(result -> result instanceof TakeResult.Taken);
+      assertThat(store.leases().declareDead(incarnation, 0)).isTrue();
+      return claims.getFirst().partition().partition();
+    }
   }
 
   /// Until every partition's first record is in a segment.

@@ -197,7 +197,7 @@ public final class Main {
         agent.listenAddresses().forEach(address -> out.println("listening again on " + address));
         out.flush();
         return agent;
-      } catch (StartFailure failed) {
+      } catch (StartFailure | RuntimeException failed) {
         err.println("streamhouse: cannot start again yet: " + failed.getMessage());
         LockSupport.parkNanos(RESTART_PAUSE.toNanos());
       }

@@ -432,6 +432,11 @@ public record AgentConfig(
               Optional.of(get(AgentConfigs.WAL_SHARED_DIR))
                   .filter(path -> !path.isEmpty())
                   .map(path -> Path.of(path).toAbsolutePath().normalize()));
+      if (wal.shared().isPresent() && wal.fsync() != Fsync.ALWAYS) {
+        contradiction(
+            "streamhouse.wal.shared.dir wants streamhouse.wal.fsync=always: what is not synced may"
+                + " not be there for other machines");
+      }
       if (wal.maxBytes() < 2 * wal.fileBytes()) {
         contradiction(
             "streamhouse.wal.max.bytes (%d) must hold two files of streamhouse.wal.file.bytes (%d)",

@@ -354,12 +354,21 @@ public final class GroupCoordinator implements AutoCloseable {
       }
     }
     if (!given.isEmpty()) {
-      storeCall(
-          () -> metadata.leases().releaseShards(given),
-          // Whoever they are placed with cannot take them: they are taken again here, then given.
-          _ -> log.warn("shards of groups could not be given back count={}", given.size()));
+      giveBack(given);
       log.info("shards of groups handed over count={}", given.size());
     }
+  }
+
+  /// Until it is done nobody else can take them. Sent again it does no harm: it is fenced.
+  private void giveBack(List<Lease<Integer>> given) {
+    storeCall(
+        () -> metadata.leases().releaseShards(given),
+        trouble -> {
+          log.warn("shards of groups could not be given back, it is tried again", trouble);
+          if (!closed) {
+            var _ = loop.after(RETRY, () -> giveBack(given));
+          }
+        });
   }
 
   private Set<Integer> wanted() {
@@ -453,6 +462,8 @@ public final class GroupCoordinator implements AutoCloseable {
       }
     }
     lastTrouble = trouble;
+    // What was placed elsewhere while it was read.
+    give();
     if (!closed && !wanted().isEmpty()) {
       var _ = loop.after(RETRY, this::take);
     }

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,7 @@ public final class SessionObserver {
   private final UUID self;
   private final long patienceNanos;
   private final long mostBetweenLooksNanos;
+  private final BooleanSupplier renewing;
   private final TimeSource time;
   private Map<UUID, Still> still = new HashMap<>();
   private boolean answered;
@@ -42,12 +44,20 @@ public final class SessionObserver {
   /// @param self one's own session, which others watch
   /// @param timeout of sessions, of all agents
   /// @param pause between two looks
+  /// @param renewing whether this agent's own last renewal was answered: where it was not, the
+  ///   others' may not have been either, and watching begins anew
   public SessionObserver(
-      Leases leases, UUID self, Duration timeout, Duration pause, TimeSource time) {
+      Leases leases,
+      UUID self,
+      Duration timeout,
+      Duration pause,
+      BooleanSupplier renewing,
+      TimeSource time) {
     this.leases = leases;
     this.self = self;
     this.patienceNanos = timeout.toNanos();
     this.mostBetweenLooksNanos = 2 * pause.toNanos();
+    this.renewing = renewing;
     this.time = time;
   }
 
@@ -63,6 +73,9 @@ public final class SessionObserver {
     // From the last answer to this question: a counter may have moved while one was on its way.
     long watched = counts ? Math.min(now - lastAnswerNanos, mostBetweenLooksNanos) : 0;
     lastAnswerNanos = time.nanos();
+    if (!renewing.getAsBoolean()) {
+      still.clear();
+    }
     var seen = new HashMap<UUID, Still>();
     int ended = 0;
     for (var session : sessions) {

@@ -58,6 +58,8 @@ final class Handover {
   private enum Phase {
     FLUSHING,
     HOLDING,
+    /// The release was sent, perhaps without an answer: from here on the lease may be gone.
+    RELEASING,
     RELEASED
   }
 
@@ -91,16 +93,26 @@ final class Handover {
   }
 
   /// Begins to give a partition away, if there is room and it was not tried lately.
-  void begin(Partition partition) {
+  ///
+  /// @return whether it is being given away; else it is to be asked again
+  boolean begin(Partition partition) {
+    if (moves.containsKey(partition.id())) {
+      return true;
+    }
     var rested = resting.get(partition.id());
-    if (moves.size() >= MOST_MOVING
-        || moves.containsKey(partition.id())
-        || (rested != null && time.nanos() - rested < 0)) {
-      return;
+    if (moves.size() >= MOST_MOVING || (rested != null && time.nanos() - rested < 0)) {
+      return false;
     }
     resting.remove(partition.id());
     moves.put(partition.id(), new Move(partition, time.nanos()));
     flushing.request();
+    return true;
+  }
+
+  /// Lets go of everything: what waited is taken or refused.
+  void end() {
+    moves.values().forEach(move -> move.partition.resume());
+    moves.clear();
   }
 
   /// Takes back every other partition whose lease was not released yet.
@@ -109,7 +121,8 @@ final class Handover {
     moves
         .values()
         .removeIf(move -> {
-          boolean back = move.phase != Phase.RELEASED && !kept.contains(move.partition.id());
+          boolean back =
+              move.phase.compareTo(Phase.RELEASING) < 0 && !kept.contains(move.partition.id());
           if (back) {
             move.partition.resume();
           }
@@ -149,6 +162,7 @@ final class Handover {
           }
         }
         case HOLDING -> {}
+        case RELEASING -> ready.add(move);
         case RELEASED -> {
           var successor = image.leader(partition.id());
           boolean known = successor != null && !successor.agent().incarnation().equals(incarnation);
@@ -183,10 +197,12 @@ final class Handover {
     }
     var flushed = new ArrayList<Lease<PartitionId>>();
     ready.forEach(move -> flushed.add(move.partition.lease()));
-    // Where its outcome is unknown it is sent again: appends wait until it is known.
+    // Where its outcome is unknown it is sent again, and nothing is taken any more: others may
+    // lead.
+    long now = time.nanos();
+    ready.forEach(move -> move.enter(Phase.RELEASING, now));
     leases.release(flushed, List.of());
     var released = new ArrayList<PartitionId>();
-    long now = time.nanos();
     for (var move : ready) {
       var id = move.partition.id();
       var next = image.preferred(id);

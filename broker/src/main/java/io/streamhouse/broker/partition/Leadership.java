@@ -64,6 +64,13 @@ public final class Leadership {
   private boolean again;
   private long againNanos;
 
+  /// The newest image that was acted on; null before the first.
+  private @Nullable Image seen;
+
+  /// The counter of the image as of which leases were last given away: one that is no newer may
+  /// still show them as held here.
+  private long releasedChanges = -1;
+
   /// Logs that could not be read, and until when they are left alone.
   private final Map<UUID, Long> unreadable = new HashMap<>();
 
@@ -97,7 +104,7 @@ public final class Leadership {
       FlushSignal flushing,
       TimeSource time) {
     this.leases = leases;
-    this.self = self.plan(led::containsKey, walId -> !resting(walId) && logs.apply(walId) != null);
+    this.self = self.plan(led::containsKey, walId -> resting(walId) || logs.apply(walId) != null);
     this.logs = logs;
     this.opener = opener;
     this.settings = settings;
@@ -204,11 +211,15 @@ public final class Leadership {
     if (released) {
       return false;
     }
+    seen = image;
+    var deletedTopics = new HashMap<UUID, Boolean>();
     for (var partition : List.copyOf(led.values())) {
       var topic = image.topic(partition.id().topicId());
       if (topic == null) {
+        // Asked first: it may not be to be had now, and then nothing is closed.
+        boolean gone = deletedTopics.computeIfAbsent(partition.id().topicId(), deleted::test);
         partition.close(new Failure.UnknownTopic());
-        if (deleted.test(partition.id().topicId())) {
+        if (gone) {
           led.remove(partition.id());
           unsettled.remove(partition.id());
         } else {
@@ -230,8 +241,8 @@ public final class Leadership {
     var moving = List.copyOf(plan.moves());
     for (var id : moving) {
       var partition = led.get(id);
-      if (partition != null) {
-        handover.begin(partition);
+      if (partition != null && !handover.begin(partition)) {
+        again = true;
       }
     }
     handover.keepOnly(moving);
@@ -262,6 +273,7 @@ public final class Leadership {
   private boolean adopt(Image image, UUID walId, List<Claim> claims) {
     var adopted = resting(walId) ? null : logs.apply(walId);
     if (adopted == null) {
+      again = true;
       return false;
     }
     var grants = leases.take(image, claims, walId);
@@ -271,7 +283,7 @@ public final class Leadership {
     var tails = new TailReplay(walId, grants, _ -> false);
     try {
       adopted.replay(tails::entry);
-    } catch (IOException unreadable) {
+    } catch (IOException | IllegalStateException unreadable) {
       log.error("the log of tails cannot be read, it is tried again walId={}", walId, unreadable);
       this.unreadable.put(walId, time.nanos() + RETRY_PAUSE.toNanos());
       leases.release(List.of(), grants.stream().map(Grant::lease).toList());
@@ -306,16 +318,20 @@ public final class Leadership {
 
   /// Goes on with what takes time: handing over, and logs that could not be read before.
   ///
-  /// @param image as published
+  /// @param published the image that others see, which may be older than what was acted on
   /// @return whether leases changed
-  public boolean step(Image image) {
+  public boolean step(Image published) {
     if (released) {
       return false;
     }
+    var image = seen != null && seen.changes() > published.changes() ? seen : published;
     var gone = handover.step(image);
     gone.forEach(led::remove);
     boolean changed = !gone.isEmpty();
-    if (again && time.nanos() - againNanos >= 0) {
+    if (changed) {
+      releasedChanges = image.changes();
+    }
+    if (again && time.nanos() - againNanos >= 0 && image.changes() > releasedChanges) {
       changed |= reconcile(image);
     }
     busy = again || handover.moving();
@@ -326,6 +342,7 @@ public final class Leadership {
   /// where it is.
   public void release() {
     released = true;
+    handover.end();
     var flushed = new ArrayList<Lease<PartitionId>>();
     var unflushed = new ArrayList<Lease<PartitionId>>();
     for (var partition : led.values()) {
@@ -342,9 +359,15 @@ public final class Leadership {
   /// keeps what it has.
   public void abandon() {
     released = true;
+    handover.end();
     for (var partition : led.values()) {
       partition.close(new Failure.NotLeader(OptionalInt.empty()));
     }
     led.clear();
+  }
+
+  /// Those that are not led here and may need what the log has of them.
+  Set<PartitionId> unsettled() {
+    return unsettled;
   }
 }

@@ -109,7 +109,8 @@ public record LeasePlan(
   /// What is to be taken when an agent begins, before it reads its log: it recovers its own tails
   /// wherever they are placed.
   public List<Claim> claimsWithTailsIn(UUID walId) {
-    var all = new ArrayList<>(claims);
+    // Nothing is given up before it was tried to read it.
+    var all = new ArrayList<>(claims.stream().filter(claim -> !claim.unclean()).toList());
     all.addAll(adoptions.getOrDefault(walId, List.of()));
     return all;
   }

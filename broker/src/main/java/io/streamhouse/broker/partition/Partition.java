@@ -1124,7 +1124,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   void resume() {
     lock.lock();
     try {
-      held = false;
+      held = adopting;
     } finally {
       lock.unlock();
     }

@@ -8,10 +8,13 @@ import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
 import java.io.IOException;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /// What an agent finds when it comes back to its data directory: its partitions' leases, taken
 /// again at a higher epoch, and in its write-ahead log the acknowledged tails they have.
@@ -39,6 +42,24 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
     var wal = WriteAheadLog.open(files, self.walId(), options, time, replay::entry);
     replay.report();
     return new Recovery(wal, grants, replay);
+  }
+
+  /// Lets go of what the log kept for partitions that are not led here, where no row names it any
+  /// more: nobody can need it then. Blocks.
+  ///
+  /// @param named asked for the partitions whose rows name this log
+  /// @param known whether the catalogue has a topic, or had: of others nobody can say
+  public void settle(
+      Leadership leadership, Supplier<Collection<PartitionId>> named, Predicate<UUID> known) {
+    // Before the question: what is added meanwhile is not judged by its answer.
+    var kept = new HashSet<>(replay.unclaimed());
+    kept.addAll(leadership.unsettled());
+    kept.removeIf(id -> !known.test(id.topicId()));
+    if (!kept.isEmpty()) {
+      kept.removeAll(Set.copyOf(named.get()));
+      replay.unclaimed().removeAll(kept);
+      leadership.unsettled().removeAll(kept);
+    }
   }
 
   /// What the log must keep while `leadership` leads.

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,7 +39,7 @@ public final class TailReplay {
   private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
   private final Predicate<UUID> deleted;
   private final Map<UUID, Boolean> deletedTopics = new HashMap<>();
-  private final Set<PartitionId> unclaimed = new HashSet<>();
+  private final Set<PartitionId> unclaimed = ConcurrentHashMap.newKeySet();
 
   /// Partitions that were opened since the replay, whose later records are in the log.
   private final Set<PartitionId> opened = new HashSet<>();

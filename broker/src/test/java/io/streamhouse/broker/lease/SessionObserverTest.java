@@ -23,6 +23,7 @@ class SessionObserverTest {
 
   private final SimulatedTime time = new SimulatedTime();
   private boolean away;
+  private boolean renewing = true;
   private final InMemoryMetadata metadata =
       new InMemoryMetadata(
           new Random(1),
@@ -38,7 +39,8 @@ class SessionObserverTest {
             public void after(String transaction) {}
           });
   private final SessionObserver observer =
-      new SessionObserver(metadata.leases(), SELF, Duration.ofSeconds(10), PAUSE, time);
+      new SessionObserver(
+          metadata.leases(), SELF, Duration.ofSeconds(10), PAUSE, () -> renewing, time);
 
   SessionObserverTest() {
     register(1, SELF);
@@ -105,6 +107,16 @@ class SessionObserverTest {
     assertThat(watch(PAUSE)).isZero();
     assertThat(watch(PAUSE)).isZero();
     assertThat(watch(PAUSE)).isOne();
+  }
+
+  @Test
+  void whoCannotRenewHimselfEndsNobody() {
+    assertThat(watch(Duration.ofSeconds(9))).isZero();
+    renewing = false;
+    assertThat(watch(Duration.ofSeconds(60))).isZero();
+    renewing = true;
+    assertThat(watch(Duration.ofMillis(9_500))).isZero();
+    assertThat(watch(Duration.ofSeconds(1))).isOne();
   }
 
   @Test
