@@ -53,7 +53,6 @@ final class Cluster implements AutoCloseable {
           Map.entry("streamhouse.cache.memory.bytes", "4194304"),
           Map.entry("streamhouse.cache.disk.bytes", "0"),
           Map.entry("streamhouse.metadata.connections", "8"),
-          Map.entry("streamhouse.metadata.connect.timeout.ms", "2000"),
           Map.entry("streamhouse.metadata.statement.timeout.ms", "3000"),
           Map.entry("group.initial.rebalance.delay.ms", "500"),
           Map.entry("group.consumer.min.heartbeat.interval.ms", "1000"),
@@ -143,9 +142,19 @@ final class Cluster implements AutoCloseable {
     return agents.stream().map(ClusterAgent::address).collect(Collectors.joining(","));
   }
 
-  /// Stops all agents in an orderly way; throws where one does not.
-  void stop() {
-    agents.forEach(ClusterAgent::stop);
+  /// Stops all agents in an orderly way.
+  ///
+  /// @return which did not, and why
+  List<String> stop() {
+    var problems = new ArrayList<String>();
+    for (var agent : agents) {
+      try {
+        agent.stop();
+      } catch (IllegalStateException failed) {
+        problems.add(agent.name() + ": " + failed.getMessage());
+      }
+    }
+    return problems;
   }
 
   /// Starts all agents again.

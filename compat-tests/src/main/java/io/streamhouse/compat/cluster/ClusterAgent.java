@@ -19,6 +19,7 @@ import java.util.Map;
 /// object store, and between it and all who are told its address, clients and other agents alike.
 final class ClusterAgent implements Nemesis.Target, AutoCloseable {
 
+  private static final int START_ATTEMPTS = 4;
   private static final Duration READY_LIMIT = Duration.ofSeconds(60);
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(60);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
@@ -68,12 +69,27 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
     return "127.0.0.1:" + toAgent.port();
   }
 
-  /// Starts it, and returns when it serves clients.
+  /// Starts it, and returns when it serves clients. One that ends because a store does not answer
+  /// in time is started again, as whatever supervises it would do.
   void start() {
-    process.start();
+    for (int attempt = 1; !startOnce(attempt); attempt++) {
+      System.out.println(name() + " did not start, attempt " + attempt + " of " + START_ATTEMPTS);
+    }
     meantToRun = true;
     toAgent.target(process.port());
     awaitReady();
+  }
+
+  private boolean startOnce(int attempt) {
+    try {
+      process.start();
+      return true;
+    } catch (IllegalStateException ended) {
+      if (attempt == START_ATTEMPTS || process.isAlive()) {
+        throw ended;
+      }
+      return false;
+    }
   }
 
   /// SIGTERM, and waits for the end; throws where that is not an orderly one.

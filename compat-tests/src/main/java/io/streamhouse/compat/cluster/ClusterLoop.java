@@ -96,6 +96,9 @@ public final class ClusterLoop {
   private final List<String> problems = new ArrayList<>();
   private Duration settled = Duration.ZERO;
 
+  /// Of nothing, as long as nothing was read: then there is a problem.
+  private Checker.Verdict verdict = new Checker.Verdict(Map.of(), List.of(), 0);
+
   ClusterLoop(Plan plan) {
     this.plan = plan;
   }
@@ -108,15 +111,14 @@ public final class ClusterLoop {
       say("%d agents at %s".formatted(plan.setup().agents(), cluster.bootstrap()));
       var nemesis = new Nemesis(cluster.agents(), possible(cluster), clock);
       try (var workload = new Workload(cluster.bootstrap(), plan.load(), clock)) {
-        Checker.Verdict verdict = null;
         try {
           disturb(cluster, workload, nemesis);
-          verdict = judge(cluster, workload);
+          judge(cluster, workload);
         } catch (Exception | AssertionError failed) {
           problems.add(failed + "\n" + cluster.tail());
         }
         problems.addAll(0, nemesis.problems());
-        return outcome(workload, nemesis, verdict);
+        return outcome(workload, nemesis);
       }
     }
   }
@@ -135,33 +137,31 @@ public final class ClusterLoop {
     say("readers and groups are at the end of " + cluster.agents().size() + " agents' partitions");
   }
 
-  private Checker.Verdict judge(Cluster cluster, Workload workload) {
-    // Seen once more by one who comes later still, so it is not what the rest is judged by.
-    workload.readAll("reader at the end");
-    cluster.stop();
-    say("stopped; fsck");
+  /// Judges everything by what is there at the end, and once more by what is there after a restart.
+  private void judge(Cluster cluster, Workload workload) {
+    verdict = Checker.check(workload.observed(), workload.readAll("reader at the end"));
+    say("read, " + verdict.total() + " violations; stopping");
+    problems.addAll(cluster.stop());
     problems.addAll(cluster.fsck(FSCK_LIMIT));
+    say("fsck is done, " + problems.size() + " problems; starting again");
     cluster.restart();
     var last = workload.readAll("reader after an orderly restart");
-    say("read again after a restart");
-    return Checker.check(workload.observed(), last);
+    verdict = Checker.check(workload.observed(), last);
+    say("read again, " + verdict.total() + " violations");
   }
 
-  private Outcome outcome(
-      Workload workload,
-      Nemesis nemesis,
-      Checker.@org.jspecify.annotations.Nullable Verdict verdict) {
+  private Outcome outcome(Workload workload, Nemesis nemesis) {
     var troubles = new TreeMap<String, Long>();
     workload.troubles().forEach((kind, count) -> troubles.put(kind, count.get()));
     return new Outcome(
         plan,
         workload.observed().counts(),
-        verdict == null ? 0 : verdict.records(),
+        verdict.records(),
         nemesis.counts(),
         troubles,
         settled,
-        verdict == null ? Map.of() : verdict.counts(),
-        verdict == null ? List.of() : verdict.examples(),
+        verdict.counts(),
+        verdict.examples(),
         List.copyOf(problems));
   }
 

@@ -29,7 +29,7 @@ class ClusterLoopTest {
         List.of(
             System.getProperty(
                     "cluster",
-                    "--seconds 30 --session 3000 --shortest 300 --longest 2000 --pause 500"
+                    "--seconds 30 --session 5000 --shortest 300 --longest 2000 --pause 500"
                         + " --member-life 8000 --rate 400")
                 .split(" ", -1)));
     var outcome =
