@@ -45,6 +45,7 @@ import io.streamhouse.broker.partition.Retention;
 import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.RetentionMetrics;
 import io.streamhouse.broker.partition.TailBudget;
+import io.streamhouse.broker.read.ReadMetrics;
 import io.streamhouse.broker.read.StoredLogDirectory;
 import io.streamhouse.broker.read.StoredLogs;
 import io.streamhouse.broker.runtime.Health;
@@ -478,6 +479,7 @@ public final class Agent implements AutoCloseable {
             segments,
             blocking,
             searching);
+    ReadMetrics.register(meters, stored.rowCounters());
     var features = Features.NONE;
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(

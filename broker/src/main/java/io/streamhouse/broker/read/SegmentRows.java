@@ -24,20 +24,25 @@ final class SegmentRows {
   private final PartitionId partition;
   private final SegmentManifest manifest;
   private final Executor blocking;
+  private final RowCounters counters;
   private final TreeMap<Long, Segment> rows = new TreeMap<>();
 
-  SegmentRows(PartitionId partition, SegmentManifest manifest, Executor blocking) {
+  SegmentRows(
+      PartitionId partition, SegmentManifest manifest, Executor blocking, RowCounters counters) {
     this.partition = partition;
     this.manifest = manifest;
     this.blocking = blocking;
+    this.counters = counters;
   }
 
   /// The segment that holds `offset`; null in the stage when there is none.
   CompletableFuture<@Nullable Segment> holding(long offset) {
     var cached = cached(offset);
     if (cached != null) {
+      counters.hits.increment();
       return CompletableFuture.completedFuture(cached);
     }
+    counters.misses.increment();
     return Stages.supply(
         blocking,
         () -> {

@@ -43,13 +43,14 @@ final class StoredLog implements LogReader {
       SegmentManifest manifest,
       SegmentCache segments,
       Executor blocking,
-      Executor searching) {
+      Executor searching,
+      RowCounters counters) {
     this.partition = partition;
     this.manifest = manifest;
     this.segments = segments;
     this.blocking = blocking;
     this.searching = searching;
-    this.rows = new SegmentRows(partition.id(), manifest, blocking);
+    this.rows = new SegmentRows(partition.id(), manifest, blocking, counters);
   }
 
   @Override

@@ -27,6 +27,7 @@ public final class StoredLogs implements Logs {
   private final SegmentCache segments;
   private final Executor blocking;
   private final Executor searching;
+  private final RowCounters counters = new RowCounters();
   private final ConcurrentHashMap<PartitionId, Led> known = new ConcurrentHashMap<>();
 
   /// Of partitions that wait; a stage while its row is being read.
@@ -63,11 +64,15 @@ public final class StoredLogs implements Logs {
     }
     var led = known.get(id);
     if (led == null || led.partition != partition) {
-      var reader = new StoredLog(partition, manifest, segments, blocking, searching);
+      var reader = new StoredLog(partition, manifest, segments, blocking, searching, counters);
       led = new Led(partition, new Lookup.Led(reader, partition));
       known.put(id, led);
     }
     return led.lookup;
+  }
+
+  public RowCounters rowCounters() {
+    return counters;
   }
 
   /// The committed part of the log of a partition that waits for the rest.
@@ -88,7 +93,7 @@ public final class StoredLogs implements Logs {
         () ->
             rows.partition(id)
                 .map(row -> {
-                  var log = new WaitingLog(row, manifest, segments, blocking);
+                  var log = new WaitingLog(row, manifest, segments, blocking, counters);
                   return new Lookup.Led(log, log);
                 }));
   }

@@ -24,10 +24,14 @@ final class WaitingLog implements LogReader, Appends {
 
   /// @param blocking runs metadata reads
   WaitingLog(
-      AuditedPartition row, SegmentManifest manifest, SegmentCache segments, Executor blocking) {
+      AuditedPartition row,
+      SegmentManifest manifest,
+      SegmentCache segments,
+      Executor blocking,
+      RowCounters counters) {
     this.row = row;
     this.segments = segments;
-    this.rows = new SegmentRows(row.id(), manifest, blocking);
+    this.rows = new SegmentRows(row.id(), manifest, blocking, counters);
   }
 
   @Override

@@ -149,7 +149,7 @@ class StoredLogTest {
   }
 
   private StoredLog log(Executor blocking) {
-    return new StoredLog(partition, interrupted(), segments, blocking, blocking);
+    return new StoredLog(partition, interrupted(), segments, blocking, blocking, new RowCounters());
   }
 
   private StoredLog log() {
@@ -298,7 +298,14 @@ class StoredLogTest {
     // What is in the cache is not asked of objects; the others are.
     var cold = new SegmentCache(store, null, new SegmentCache.Limits(1 << 20, 1 << 20, 2, 10, 0));
     try {
-      var other = new StoredLog(partition, metadata.manifest(), cold, Runnable::run, Runnable::run);
+      var other =
+          new StoredLog(
+              partition,
+              metadata.manifest(),
+              cold,
+              Runnable::run,
+              Runnable::run,
+              new RowCounters());
       assertThat(read(other, 5)).containsExactly("v5");
       assertThat(read(other, 0)).containsExactly("v0");
       merge(known.subList(1, 5));

@@ -83,13 +83,22 @@ public final class PostgresServer implements AutoCloseable {
   }
 
   public static PostgresServer own() {
+    return own(Path.of("/dev/shm"));
+  }
+
+  /// As [#own], with its files on a disk like those of a real one.
+  public static PostgresServer onDisk() {
+    return own(Path.of(System.getProperty("java.io.tmpdir")));
+  }
+
+  private static PostgresServer own(Path where) {
     var problems = new ArrayList<String>();
     var bin = PostgresPrograms.find(problems);
     if (bin.isEmpty()) {
       throw skip(problems);
     }
     try {
-      var server = new PostgresServer(bin.get(), initialized(bin.get()), freePort());
+      var server = new PostgresServer(bin.get(), initialized(bin.get(), where), freePort());
       server.start();
       return server;
     } catch (IOException e) {
@@ -113,11 +122,10 @@ public final class PostgresServer implements AutoCloseable {
     }
   }
 
-  private static Path initialized(Path bin) throws IOException {
-    var memory = Path.of("/dev/shm");
+  private static Path initialized(Path bin, Path where) throws IOException {
     var directory =
-        Files.isWritable(memory)
-            ? Files.createTempDirectory(memory, "streamhouse-postgres")
+        Files.isWritable(where)
+            ? Files.createTempDirectory(where, "streamhouse-postgres")
             : Files.createTempDirectory("streamhouse-postgres");
     if (root()) {
       Files.setAttribute(directory, "unix:uid", NOBODY);
