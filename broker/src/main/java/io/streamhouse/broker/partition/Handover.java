@@ -131,9 +131,15 @@ final class Handover {
     resting.keySet().retainAll(kept);
   }
 
-  /// Whether partitions are being given away.
+  /// Whether partitions are being given away, or will be tried again.
   boolean moving() {
-    return !moves.isEmpty();
+    return !moves.isEmpty() || !resting.isEmpty();
+  }
+
+  /// Whether a partition that stayed here for a while is to be begun with again.
+  boolean rested() {
+    long now = time.nanos();
+    return resting.values().stream().anyMatch(until -> now - until >= 0);
   }
 
   /// Goes on with every move as far as possible. Blocks for the metadata store.

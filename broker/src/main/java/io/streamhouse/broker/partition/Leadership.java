@@ -214,6 +214,7 @@ public final class Leadership {
     seen = image;
     var deletedTopics = new HashMap<UUID, Boolean>();
     for (var partition : List.copyOf(led.values())) {
+      closeIfSuperseded(image, partition);
       var topic = image.topic(partition.id().topicId());
       if (topic == null) {
         // Asked first: it may not be to be had now, and then nothing is closed.
@@ -248,6 +249,16 @@ public final class Leadership {
     handover.keepOnly(moving);
     busy = again || handover.moving();
     return changed;
+  }
+
+  /// A take that nobody heard of may be carried out late, after this session took the same lease
+  /// again: then it holds the lease under an epoch at which nothing is open, and nobody else would
+  /// ever say so. Epochs only rise, so an image out of date says nothing wrong.
+  private static void closeIfSuperseded(Image image, Partition partition) {
+    var leader = image.leader(partition.id());
+    if (leader != null && leader.leaseEpoch() > partition.lease().epoch()) {
+      partition.close(new Failure.NotLeader(OptionalInt.of(leader.agent().nodeId())));
+    }
   }
 
   private void note(LeasePlan plan) {
@@ -316,7 +327,8 @@ public final class Leadership {
     return until != null;
   }
 
-  /// Goes on with what takes time: handing over, and logs that could not be read before.
+  /// Goes on with what takes time: handing over, also what could not be before, and logs that could
+  /// not be read before.
   ///
   /// @param published the image that others see, which may be older than what was acted on
   /// @return whether leases changed
@@ -331,7 +343,8 @@ public final class Leadership {
     if (changed) {
       releasedChanges = image.changes();
     }
-    if (again && time.nanos() - againNanos >= 0 && image.changes() > releasedChanges) {
+    boolean due = (again && time.nanos() - againNanos >= 0) || handover.rested();
+    if (due && image.changes() > releasedChanges) {
       changed |= reconcile(image);
     }
     busy = again || handover.moving();
