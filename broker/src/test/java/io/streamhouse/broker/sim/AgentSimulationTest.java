@@ -25,7 +25,7 @@ class AgentSimulationTest {
       }
       crashes += simulation.crashes;
       acknowledged += simulation.acknowledged;
-      evictedReads += simulation.evictedReads;
+      evictedReads += simulation.evictedReads();
       merged += simulation.merged;
     }
     System.out.printf(
