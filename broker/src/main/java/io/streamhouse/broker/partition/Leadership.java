@@ -187,6 +187,7 @@ public final class Leadership {
 
   private void opened(Partition partition) {
     led.put(partition.id(), partition);
+    replayed.opened(partition.id());
     unsettled.remove(partition.id());
     log.debug(
         "partition opened partition={} leaseEpoch={} committedEnd={} highWatermark={}",

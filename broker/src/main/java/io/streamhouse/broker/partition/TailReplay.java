@@ -117,6 +117,12 @@ public final class TailReplay {
     return List.of();
   }
 
+  /// Notes that a partition was opened, be it with a tail from elsewhere: from now on the log may
+  /// have records of it that were not part of this replay.
+  void opened(PartitionId partition) {
+    opened.add(partition);
+  }
+
   /// Partitions in the log that are not deleted and were not granted: unknown to the metadata, or
   /// led elsewhere. The files that name them must stay.
   public Set<PartitionId> unclaimed() {

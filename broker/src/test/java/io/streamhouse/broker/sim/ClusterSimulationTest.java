@@ -52,6 +52,13 @@ class ClusterSimulationTest {
     var _ = run(63);
   }
 
+  /// As before, of a partition that was adopted: it was opened without what had been acknowledged
+  /// since, because the replay at the start had never heard of it.
+  @Test
+  void tailOfAnAdoptedPartitionIsReadAgainAfterALateTake() {
+    var _ = run(2839);
+  }
+
   private static ClusterSimulation run(long seed) {
     var simulation = new ClusterSimulation(seed);
     try {
