@@ -119,8 +119,7 @@ final class AgentSimulation {
       };
 
   private Partition partition(int index) {
-    return requireNonNull(
-        requireNonNull(life).leadership.find(partitions.get(index)), "not led");
+    return requireNonNull(requireNonNull(life).leadership.find(partitions.get(index)), "not led");
   }
 
   /// Runs so many random steps, then lets everything drain and checks the whole log.
@@ -193,7 +192,10 @@ final class AgentSimulation {
   private void changeLevel(SimulatedAgent current) {
     if (!alwaysObject && random.nextInt(3) == 0) {
       objectDurable = !objectDurable;
-      current.leadership.all().forEach(partition -> partition.settings(SimulatedAgent.settings(objectDurable)));
+      current
+          .leadership
+          .all()
+          .forEach(partition -> partition.settings(SimulatedAgent.settings(objectDurable)));
     }
   }
 

@@ -3,7 +3,6 @@ package io.streamhouse.broker.sim;
 import static java.util.Objects.requireNonNull;
 
 import io.streamhouse.broker.catalog.Image;
-import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.lease.SessionObserver;
 import io.streamhouse.broker.partition.Appends;
 import io.streamhouse.broker.partition.Appends.AppendResult;
@@ -24,7 +23,6 @@ import io.streamhouse.metadata.TopicCatalog;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
 import io.streamhouse.protocol.RecordBatches;
-import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -148,8 +146,7 @@ final class ClusterSimulation {
       machines.add(new Machine(i));
     }
     for (int i = 0; i < partitions.size() + 1; i++) {
-      var producer =
-          new SimulatedProducer(1000 + i, i % partitions.size(), new Target(), random);
+      var producer = new SimulatedProducer(1000 + i, i % partitions.size(), new Target(), random);
       producers.add(producer);
       routes.put(producer, new Route(null, null));
     }
@@ -173,8 +170,7 @@ final class ClusterSimulation {
   private final class Target implements SimulatedProducer.Target {
 
     @Override
-    public CompletableFuture<AppendResult> send(
-        SimulatedProducer.Sent batch, RecordBatches bytes) {
+    public CompletableFuture<AppendResult> send(SimulatedProducer.Sent batch, RecordBatches bytes) {
       var route = requireNonNull(routes.get(batch.producer));
       var machine = route.machine;
       if (machine == null || machine.life != route.life || !machine.runs()) {
@@ -226,7 +222,10 @@ final class ClusterSimulation {
 
   /// An agent answers a batch, whether its producer still listens or not.
   private void answered(
-      SimulatedAgent agent, Partition partition, SimulatedProducer.Sent batch, AppendResult result) {
+      SimulatedAgent agent,
+      Partition partition,
+      SimulatedProducer.Sent batch,
+      AppendResult result) {
     if (!(result instanceof AppendResult.Appended(long offset, long _, long _))) {
       return;
     }
@@ -251,8 +250,9 @@ final class ClusterSimulation {
     for (int i = 0; i < batch.values.length; i++) {
       var before = requireNonNull(acknowledgedAt.get(id)).put(offset + i, batch.values[i]);
       if (before != null && !before.equals(batch.values[i])) {
-        note("%s at %d is acknowledged as %s and %s"
-            .formatted(id, offset + i, before, batch.values[i]));
+        note(
+            "%s at %d is acknowledged as %s and %s"
+                .formatted(id, offset + i, before, batch.values[i]));
       }
     }
   }
@@ -283,8 +283,7 @@ final class ClusterSimulation {
   private void step() throws Exception {
     var machine = machines.get(random.nextInt(machines.size()));
     switch (random.nextInt(60)) {
-      case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 ->
-          producers.get(random.nextInt(producers.size())).send();
+      case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 -> producers.get(random.nextInt(producers.size())).send();
       case 10, 11, 12, 13, 14, 15, 16 -> act(machine, agent -> agent.wal.poll());
       case 17, 18, 19, 20, 21 -> act(machine, this::flush);
       case 22, 23, 24 -> act(machine, agent -> agent.upload(random));
@@ -325,9 +324,12 @@ final class ClusterSimulation {
         }
       }
       case 56 -> act(machine, this::deleteRecords);
-      case 57, 58 -> act(machine, agent -> {
-        var _ = agent.merger.step();
-      });
+      case 57, 58 ->
+          act(
+              machine,
+              agent -> {
+                var _ = agent.merger.step();
+              });
       default -> {
         if (machine.life == null && random.nextInt(10) == 0 && living() > 1) {
           machine.gone = true;
@@ -550,9 +552,13 @@ final class ClusterSimulation {
     try {
       var agent =
           new SimulatedAgent(
-              new SimulatedAgent.Self(machine.nodeId, machine.walId, machine.disk, walId -> {
-                return log(machine, walId);
-              }),
+              new SimulatedAgent.Self(
+                  machine.nodeId,
+                  machine.walId,
+                  machine.disk,
+                  walId -> {
+                    return log(machine, walId);
+                  }),
               machine.database,
               machine.objects,
               new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 12, 1 << 18, 0),
@@ -603,7 +609,8 @@ final class ClusterSimulation {
         .forEach((id, owner) -> {
           var before = epochs.put(id, owner.leaseEpoch());
           if (before != null && before > owner.leaseEpoch()) {
-            throw broken("epoch of %s fell from %d to %d".formatted(id, before, owner.leaseEpoch()));
+            throw broken(
+                "epoch of %s fell from %d to %d".formatted(id, before, owner.leaseEpoch()));
           }
         });
     for (var machine : machines) {
@@ -678,16 +685,18 @@ final class ClusterSimulation {
       for (int i = 0; i < 4; i++) {
         follow(machine);
       }
-      act(machine, agent -> {
-        while (agent.wal.poll()) {}
-        agent.signal.request();
-        for (int i = 0; i < 16; i++) {
-          var _ = agent.flusher.step();
-          agent.upload(random);
-        }
-        agent.tick();
-        agent.trim(true);
-      });
+      act(
+          machine,
+          agent -> {
+            while (agent.wal.poll()) {}
+            agent.signal.request();
+            for (int i = 0; i < 16; i++) {
+              var _ = agent.flusher.step();
+              agent.upload(random);
+            }
+            agent.tick();
+            agent.trim(true);
+          });
     }
     producers.forEach(SimulatedProducer::settle);
   }
@@ -756,35 +765,38 @@ final class ClusterSimulation {
     var said = new StringBuilder();
     for (var id : partitions) {
       var preferred = image.preferred(id);
-      said.append("\n%s led by %s, placed at %s, orphan tail %s, waits %s"
-          .formatted(
-              id,
-              image.leader(id),
-              preferred == null ? "-" : preferred.nodeId(),
-              image.orphanTail(id),
-              waits(id)));
+      said.append(
+          "\n%s led by %s, placed at %s, orphan tail %s, waits %s"
+              .formatted(
+                  id,
+                  image.leader(id),
+                  preferred == null ? "-" : preferred.nodeId(),
+                  image.orphanTail(id),
+                  waits(id)));
       for (var machine : machines) {
         var partition = machine.life == null ? null : machine.life.leadership.find(id);
         if (partition != null) {
-          said.append("\n  node %d: epoch %d committed %d high watermark %d, %s"
-              .formatted(
-                  machine.nodeId,
-                  partition.lease().epoch(),
-                  partition.committedEnd(),
-                  partition.highWatermark(),
-                  partition.notLeading()));
+          said.append(
+              "\n  node %d: epoch %d committed %d high watermark %d, %s"
+                  .formatted(
+                      machine.nodeId,
+                      partition.lease().epoch(),
+                      partition.committedEnd(),
+                      partition.highWatermark(),
+                      partition.notLeading()));
         }
       }
     }
     for (var producer : producers) {
-      said.append("\nproducer %d of %d: %d in flight, first %s"
-          .formatted(
-              producer.id,
-              producer.partition,
-              producer.inFlight.size(),
-              producer.inFlight.isEmpty()
-                  ? "-"
-                  : producer.inFlight.getFirst().result.getNow(null)));
+      said.append(
+          "\nproducer %d of %d: %d in flight, first %s"
+              .formatted(
+                  producer.id,
+                  producer.partition,
+                  producer.inFlight.size(),
+                  producer.inFlight.isEmpty()
+                      ? "-"
+                      : producer.inFlight.getFirst().result.getNow(null)));
     }
     return said.toString();
   }

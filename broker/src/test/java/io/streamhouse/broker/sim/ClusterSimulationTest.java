@@ -37,8 +37,8 @@ class ClusterSimulationTest {
     assertThat(failovers).isPositive();
   }
 
-  /// The agent it was placed with came back while its leader could not flush; nothing changed in the
-  /// image afterwards, and the pause after a failed hand-over never ended.
+  /// The agent it was placed with came back while its leader could not flush; nothing changed in
+  /// the image afterwards, and the pause after a failed hand-over never ended.
   @Test
   void partitionThatCouldNotBeHandedOverIsTriedAgain() {
     var _ = run(5);

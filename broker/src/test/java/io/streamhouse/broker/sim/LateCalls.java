@@ -10,7 +10,8 @@ import java.util.Set;
 import java.util.random.RandomGenerator;
 
 /// Transactions that a database still carries out after whoever asked for them gave up: the
-/// connection was lost, the statement was not. Bounded in time, as statements are by their time-out.
+/// connection was lost, the statement was not. Bounded in time, as statements are by their
+/// time-out.
 final class LateCalls {
 
   /// How long a statement may outlive its connection.
@@ -96,10 +97,9 @@ final class LateCalls {
     var call = late.remove(index).call;
     carriedOut++;
     var _ =
-        links.observe(
-            () -> {
-              call.run();
-              return true;
-            });
+        links.observe(() -> {
+          call.run();
+          return true;
+        });
   }
 }

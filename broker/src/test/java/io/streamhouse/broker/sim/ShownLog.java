@@ -132,7 +132,8 @@ final class ShownLog {
     var known = of(id);
     var rows = segments(id);
     // Below its log start nothing need be there; whoever raised that may not have heard of it.
-    long start = Math.max(known.logStart, rows.isEmpty() ? committedEnd : rows.getFirst().baseOffset());
+    long start =
+        Math.max(known.logStart, rows.isEmpty() ? committedEnd : rows.getFirst().baseOffset());
     if (start > known.values.size()) {
       return;
     }
@@ -147,8 +148,7 @@ final class ShownLog {
     var before = of(id).values;
     for (int i = 0; i < end; i++) {
       if (!before.get(i).equals(values.get(i))) {
-        throw broken.apply(
-            "%s at %d was %s, is %s".formatted(id, i, before.get(i), values.get(i)));
+        throw broken.apply("%s at %d was %s, is %s".formatted(id, i, before.get(i), values.get(i)));
       }
     }
   }
