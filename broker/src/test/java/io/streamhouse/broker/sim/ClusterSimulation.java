@@ -572,6 +572,7 @@ final class ClusterSimulation {
               agent.session.incarnation(),
               SimulatedAgent.TIMEOUT,
               LOOKS,
+              () -> agent.session.unreachable() == null,
               machine.time);
     } catch (MetadataUnavailable lost) {
       machine.disk.killProcess();
