@@ -32,11 +32,7 @@ final class KnownLimits {
               Client.KAFKAJS,
               "many-partitions",
               "it hands over each partition's records by themselves, two thousand take longer than"
-                  + " a minute"),
-          new Limit(
-              Client.RSKAFKA,
-              "many-partitions",
-              "it produces to each partition by itself, two thousand take longer than a minute"));
+                  + " a minute"));
 
   private KnownLimits() {}
 

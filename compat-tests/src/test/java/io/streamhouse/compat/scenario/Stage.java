@@ -243,8 +243,9 @@ final class Stage implements AutoCloseable {
         var pairs = pairs(record);
         String place = pairs.get("topic") + ":" + pairs.get("partition");
         int number = number(pairs);
-        String before = places.putIfAbsent(number, place + "@" + pairs.get("offset"));
-        if (before != null && read.again()) {
+        String at = place + "@" + pairs.get("offset");
+        String before = places.putIfAbsent(number, at);
+        if (before != null && read.again() && before.equals(at)) {
           continue;
         }
         if (before != null) {
