@@ -59,6 +59,14 @@ class ClusterSimulationTest {
     var _ = run(2839);
   }
 
+  /// The answer to the release of a partition was lost, then it was placed here again: it was taken
+  /// back, and acknowledged what no later leader would have found.
+  @Test
+  void partitionThatMayBeReleasedIsNotTakenBack() {
+    var _ = run(10869);
+    var _ = run(12312);
+  }
+
   private static ClusterSimulation run(long seed) {
     var simulation = new ClusterSimulation(seed);
     try {
