@@ -161,7 +161,7 @@ final class AgentSimulation {
         }
       }
       case 24, 25, 26, 27 -> merge(current);
-      default -> deleteRecords(current);
+      default -> deleteRecords();
     }
     producers.forEach(SimulatedProducer::settle);
     shown.checkManifest();
@@ -208,7 +208,7 @@ final class AgentSimulation {
     current.tick();
   }
 
-  private void deleteRecords(SimulatedAgent current) {
+  private void deleteRecords() {
     if (random.nextInt(6) != 0) {
       return;
     }
