@@ -49,7 +49,7 @@ final class FlakyStore implements ObjectStore {
   }
 
   private void maybeFail() throws IOException {
-    if (cut || failing && random.nextInt(4) == 0) {
+    if (cut || (failing && random.nextInt(4) == 0)) {
       throw new IOException("simulated");
     }
   }
