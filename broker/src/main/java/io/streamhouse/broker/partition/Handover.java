@@ -96,8 +96,14 @@ final class Handover {
   ///
   /// @return whether it is being given away; else it is to be asked again
   boolean begin(Partition partition) {
-    if (moves.containsKey(partition.id())) {
+    var under = moves.get(partition.id());
+    if (under != null && under.partition == partition) {
       return true;
+    }
+    if (under != null) {
+      // It was given away before, and came back before anybody told where it had gone.
+      moves.remove(partition.id());
+      under.partition.resume();
     }
     var rested = resting.get(partition.id());
     if (moves.size() >= MOST_MOVING || (rested != null && time.nanos() - rested < 0)) {

@@ -58,10 +58,13 @@ public final class Leadership {
   private volatile boolean released;
   private volatile Map<UUID, List<PartitionId>> waiting = Map.of();
   private volatile Set<PartitionId> waitingPartitions = Set.of();
-  private volatile boolean busy;
+
+  /// At first, too: the image it begins with may be the last for long, and opening what was granted
+  /// adopts nothing.
+  private volatile boolean busy = true;
 
   // Confined to the caller.
-  private boolean again;
+  private boolean again = true;
   private long againNanos;
 
   /// The newest image that was acted on; null before the first.
@@ -112,6 +115,7 @@ public final class Leadership {
     this.replayed = replayed;
     this.flushing = flushing;
     this.time = time;
+    this.againNanos = time.nanos();
     this.handover = new Handover(leases, self.incarnation(), flushing, time);
   }
 
@@ -341,7 +345,11 @@ public final class Leadership {
     var gone = handover.step(image);
     gone.forEach(led::remove);
     boolean changed = !gone.isEmpty();
-    if (changed) {
+    if (changed && gone.stream().noneMatch(id -> heldHere(image, id))) {
+      // An answer was lost before: the image shows it already, and no other will come of it.
+      again = true;
+      againNanos = time.nanos();
+    } else if (changed) {
       releasedChanges = image.changes();
     }
     boolean due = (again && time.nanos() - againNanos >= 0) || handover.rested();
@@ -350,6 +358,11 @@ public final class Leadership {
     }
     busy = again || handover.moving();
     return changed;
+  }
+
+  private boolean heldHere(Image image, PartitionId partition) {
+    var leader = image.leader(partition);
+    return leader != null && leader.agent().incarnation().equals(self.incarnation());
   }
 
   /// Gives every lease up: those of flushed partitions with a null tail, the others with their tail

@@ -472,10 +472,18 @@ final class ClusterSimulation {
     }
   }
 
+  /// Deletes the oldest records, but none whose producer may still send them again: what is known
+  /// of a producer goes with the segments that say it, so a retry of a deleted batch would be taken
+  /// for a new one.
   private void deleteRecords(SimulatedAgent agent) {
     var id = partitions.get(random.nextInt(partitions.size()));
     var partition = agent.leadership.find(id);
-    if (random.nextInt(4) != 0 || partition == null || !shows(partition)) {
+    if (random.nextInt(4) != 0
+        || partition == null
+        || !shows(partition)
+        || producers.stream()
+            .anyMatch(producer ->
+                partitions.get(producer.partition).equals(id) && !producer.inFlight.isEmpty())) {
       return;
     }
     var _ = shown.read(partition);

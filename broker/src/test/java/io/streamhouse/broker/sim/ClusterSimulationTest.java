@@ -67,6 +67,28 @@ class ClusterSimulationTest {
     var _ = run(12312);
   }
 
+  /// An agent started when nothing was left to take but a tail in another's log, and nothing
+  /// changed afterwards: it never looked at its image for what to adopt.
+  @Test
+  void tailIsAdoptedThoughNothingChangesAfterTheStart() {
+    var _ = run(11597);
+  }
+
+  /// A release of unknown outcome was carried out, and seen in the image by who was to lead again:
+  /// itself. Sent again it changed nothing, so nobody looked at what was free.
+  @Test
+  void partitionIsTakenThatWasReleasedBeforeItsReleaseWasAnswered() {
+    var _ = run(9914);
+  }
+
+  /// A partition that was given away came back while its producers still waited to hear where it
+  /// went: the next hand-over was taken for the one that had ended.
+  @Test
+  void partitionThatCameBackIsHandedOverOnceMore() {
+    var _ = run(1373);
+    var _ = run(13747);
+  }
+
   private static ClusterSimulation run(long seed) {
     var simulation = new ClusterSimulation(seed);
     try {
