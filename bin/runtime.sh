@@ -81,12 +81,12 @@ require_java() {
   JAVA=$home/bin/java
 }
 
-# Whether the jars are missing, or some source is newer than they are.
+# Whether the jars are missing, or some source is newer than they are; nothing here is made of compat-tests.
 stale() {
   local jar=$1 stamp=$2 newer
   [ -f "$jar" ] && [ -d "$LIB" ] || return 0
   [ -f "$stamp" ] || stamp=$jar
-  newer=$(cd "$ROOT" && find pom.xml ./*/pom.xml ./*/src/main -type f -newer "$jar" -newer "$stamp" -print 2>/dev/null | head -n 1)
+  newer=$(cd "$ROOT" && find pom.xml ./*/pom.xml ./*/src/main -type f ! -path './compat-tests/*' -newer "$jar" -newer "$stamp" -print 2>/dev/null | head -n 1)
   [ -n "$newer" ]
 }
 
