@@ -61,7 +61,7 @@ final class Cluster implements AutoCloseable {
           Map.entry("group.consumer.session.timeout.ms", "10000"),
           Map.entry("auto.create.topics.enable", "false"));
 
-  private static final Duration HELP_LIMIT = Duration.ofMinutes(2);
+  private static final Duration BUILD_LIMIT = Duration.ofMinutes(10);
 
   private final Kits kits;
   private final Setup setup;
@@ -79,6 +79,9 @@ final class Cluster implements AutoCloseable {
   ///
   /// @param directory where the agents' data directories will be
   static Cluster start(Kits kits, Path directory, Setup setup) throws Exception {
+    // Where sources are newer than what is built, the first program to run builds them, which an
+    // agent's start does not wait for.
+    streamctl(kits, "--version");
     var cluster = new Cluster(kits, setup, Stores.start());
     try {
       for (int node = 0; node < setup.agents(); node++) {
@@ -94,12 +97,14 @@ final class Cluster implements AutoCloseable {
 
   /// Whether this build of the server runs several agents on one database, and drains them.
   static boolean severalAgents(Kits kits) {
-    var command = List.of(kits.root().resolve("bin/streamctl").toString(), "agent", "--help");
-    return Kits.run(
-                new ChildProcess.Spec("streamctl-agent", command, kits.log("streamctl-agent")),
-                HELP_LIMIT)
-            .exit()
-        == 0;
+    return streamctl(kits, "agent", "--help") == 0;
+  }
+
+  private static int streamctl(Kits kits, String... arguments) {
+    var command = new ArrayList<>(List.of(kits.root().resolve("bin/streamctl").toString()));
+    command.addAll(List.of(arguments));
+    var log = kits.log("streamctl-of-a-cluster");
+    return Kits.run(new ChildProcess.Spec("streamctl", command, log), BUILD_LIMIT).exit();
   }
 
   private void add(Path directory, int node) throws IOException {
