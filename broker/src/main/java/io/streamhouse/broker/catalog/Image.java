@@ -90,11 +90,6 @@ public final class Image {
     return Placement.ofShard(shard, willing);
   }
 
-  /// An agent by its session; null when that is not live.
-  public @Nullable LiveAgent agent(UUID incarnation) {
-    return agents.get(incarnation);
-  }
-
   /// In whose log the tail of a partition is that nobody holds; null where it has none, or where
   /// somebody holds it.
   public @Nullable UUID orphanTail(PartitionId partition) {

@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 /// moment's pause and nothing is left in this agent's log.
 ///
 /// ```
-/// flush while appends are taken → appends wait, flush the rest → release the lease
+/// flush while appends are taken → appends wait, flush the rest → close, release the lease
 ///   → appends that waited are refused, and told the new leader once there is one
 /// ```
 ///
@@ -58,7 +58,7 @@ final class Handover {
   private enum Phase {
     FLUSHING,
     HOLDING,
-    /// The release was sent, perhaps without an answer: from here on the lease may be gone.
+    /// Closed, and the release was sent, perhaps without an answer: the lease may be gone.
     RELEASING,
     RELEASED
   }
@@ -137,6 +137,13 @@ final class Handover {
     resting.keySet().retainAll(kept);
   }
 
+  /// Whether the release of a partition was sent: it is closed, and its lease is this session's
+  /// only if that did not happen.
+  boolean releasing(Partition partition) {
+    var move = moves.get(partition.id());
+    return move != null && move.partition == partition && move.phase == Phase.RELEASING;
+  }
+
   /// Whether partitions are being given away, or will be tried again.
   boolean moving() {
     return !moves.isEmpty() || !resting.isEmpty();
@@ -157,7 +164,7 @@ final class Handover {
     var ready = new ArrayList<Move>();
     for (var move : List.copyOf(moves.values())) {
       var partition = move.partition;
-      if (partition.closed() && move.phase != Phase.RELEASED) {
+      if (partition.closed() && move.phase.compareTo(Phase.RELEASING) < 0) {
         moves.remove(partition.id());
         partition.resume();
         continue;
@@ -209,20 +216,21 @@ final class Handover {
     }
     var flushed = new ArrayList<Lease<PartitionId>>();
     ready.forEach(move -> flushed.add(move.partition.lease()));
-    // Where its outcome is unknown it is sent again, and nothing is taken any more: others may
-    // lead.
+    // Closed first: where the outcome is unknown, which it stays until an answer comes, others may
+    // lead already, and what is known here of the end may be old.
     long now = time.nanos();
-    ready.forEach(move -> move.enter(Phase.RELEASING, now));
-    leases.release(flushed, List.of());
-    var released = new ArrayList<PartitionId>();
     for (var move : ready) {
-      var id = move.partition.id();
-      var next = image.preferred(id);
+      var next = image.preferred(move.partition.id());
       move.partition.surrender(
           new Failure.NotLeader(
               next == null ? OptionalInt.empty() : OptionalInt.of(next.nodeId())));
+      move.enter(Phase.RELEASING, now);
+    }
+    leases.release(flushed, List.of());
+    var released = new ArrayList<PartitionId>();
+    for (var move : ready) {
       move.enter(Phase.RELEASED, now);
-      released.add(id);
+      released.add(move.partition.id());
     }
     log.info("partitions handed over count={}", released.size());
     return released;

@@ -231,7 +231,7 @@ public final class Leadership {
         } else {
           log.error("topic is gone but was not deleted partition={}", partition.id());
         }
-      } else if (partition.fenced()) {
+      } else if (partition.fenced() && !handover.releasing(partition)) {
         unsettled.add(partition.id());
         led.remove(partition.id());
       } else {
@@ -369,13 +369,13 @@ public final class Leadership {
   /// where it is.
   public void release() {
     released = true;
-    handover.end();
     var flushed = new ArrayList<Lease<PartitionId>>();
     var unflushed = new ArrayList<Lease<PartitionId>>();
     for (var partition : led.values()) {
       partition.close(new Failure.NotLeader(OptionalInt.empty()));
       (partition.flushedToItsEnd() ? flushed : unflushed).add(partition.lease());
     }
+    handover.end();
     led.clear();
     leases.release(flushed, unflushed);
     log.info(
@@ -386,10 +386,10 @@ public final class Leadership {
   /// keeps what it has.
   public void abandon() {
     released = true;
-    handover.end();
     for (var partition : led.values()) {
       partition.close(new Failure.NotLeader(OptionalInt.empty()));
     }
+    handover.end();
     led.clear();
   }
 

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.Predicate;
@@ -113,11 +112,6 @@ public record LeasePlan(
     var all = new ArrayList<>(claims.stream().filter(claim -> !claim.unclean()).toList());
     all.addAll(adoptions.getOrDefault(walId, List.of()));
     return all;
-  }
-
-  /// The logs that partitions wait for.
-  Set<UUID> awaited() {
-    return waiting.keySet();
   }
 
   private static boolean mine(@Nullable LiveAgent preferred, Self self) {
