@@ -17,6 +17,9 @@ OWN_NAMES = {
     -190: "UNKNOWN_TOPIC_OR_PARTITION",
     -192: "TIMEOUT",
 }
+# Told to the application, and tried again: no broker reached (-195, -187), a coordinator that is
+# loading, not there yet or elsewhere.
+PASSING = (-195, -187, 14, 15, 16)
 LIMIT = 20
 
 
@@ -198,7 +201,7 @@ class Client:
                     break
                 continue
             if message.error() is not None:
-                if message.error().retriable() or message.error().code() in (-195, -187):
+                if message.error().retriable() or message.error().code() in PASSING:
                     continue
                 raise KafkaException(message.error())
             told[(message.topic(), message.partition())] = message.offset() + 1

@@ -115,12 +115,22 @@ public final class ClusterLoop {
           disturb(cluster, workload, nemesis);
           judge(cluster, workload);
         } catch (Exception | AssertionError failed) {
-          problems.add(failed + "\n" + cluster.tail());
+          problems.add(withCauses(failed) + "\n" + cluster.tail());
         }
         problems.addAll(0, nemesis.problems());
         return outcome(workload, nemesis);
       }
     }
+  }
+
+  private static String withCauses(Throwable failed) {
+    var text = new StringBuilder(failed.toString());
+    Throwable cause = failed.getCause();
+    for (int i = 0; cause != null && i < 10; i++) {
+      text.append("\n  caused by ").append(cause);
+      cause = cause.getCause();
+    }
+    return text.toString();
   }
 
   private void disturb(Cluster cluster, Workload workload, Nemesis nemesis) {

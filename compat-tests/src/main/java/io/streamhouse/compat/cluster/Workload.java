@@ -28,6 +28,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
 /// Idempotent producers, members of groups of both protocols and a reader that tails everything, at
@@ -126,10 +127,7 @@ final class Workload implements AutoCloseable {
       partitions.forEach(partition -> beginnings.put(partition, new OffsetAndMetadata(0)));
       for (String group : committed.keySet()) {
         long begun = clock.nanos();
-        admin
-            .alterConsumerGroupOffsets(group, beginnings)
-            .all()
-            .get(ADMIN_PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        commit(admin, group, beginnings);
         long ended = clock.nanos();
         numbers
             .values()
@@ -137,6 +135,27 @@ final class Workload implements AutoCloseable {
       }
     } catch (Exception failed) {
       throw interruptedOr("cannot create " + load.layout().topics(), failed);
+    }
+  }
+
+  /// A coordinator may hear of a new topic a moment after the agent that was asked to create it.
+  private void commit(Admin admin, String group, Map<TopicPartition, OffsetAndMetadata> offsets)
+      throws Exception {
+    long deadline = clock.nanos() + ADMIN_PATIENCE.toNanos();
+    while (true) {
+      try {
+        admin
+            .alterConsumerGroupOffsets(group, offsets)
+            .all()
+            .get(ADMIN_PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        return;
+      } catch (ExecutionException failed) {
+        if (!(failed.getCause() instanceof UnknownTopicOrPartitionException)
+            || clock.nanos() > deadline) {
+          throw failed;
+        }
+      }
+      pass(LOOK_AGAIN);
     }
   }
 

@@ -21,8 +21,11 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -216,6 +219,7 @@ class ScenarioMatrixTest {
           proxy.target(server.port());
         }
         seen.versions = ApiVersionsTable.ask(server);
+        awaitCoordinators(server);
         var playing = new LinkedHashMap<Key, CompletableFuture<Outcome>>();
         for (var scenario : scenarios) {
           commands.forEach((client, command) ->
@@ -226,6 +230,24 @@ class ScenarioMatrixTest {
         }
         playing.forEach((key, outcome) -> seen.outcomes.put(key, outcome.join()));
       }
+    }
+  }
+
+  /// Apache Kafka makes its topic of offsets when the first group asks for it, and some clients do
+  /// not get over a coordinator that is elsewhere a moment later.
+  private static void awaitCoordinators(ServerUnderTest server) {
+    var groups = new HashMap<String, ListConsumerGroupOffsetsSpec>();
+    for (int i = 0; i < 16; i++) {
+      groups.put("warm-" + i, new ListConsumerGroupOffsetsSpec());
+    }
+    try (var admin =
+        Admin.create(Map.<String, Object>of("bootstrap.servers", server.bootstrap()))) {
+      admin.listConsumerGroupOffsets(groups).all().get();
+    } catch (ExecutionException failed) {
+      throw new IllegalStateException("no coordinators", failed.getCause());
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(interrupted);
     }
   }
 

@@ -21,6 +21,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -141,7 +142,9 @@ final class Stage implements AutoCloseable {
     }
   }
 
-  /// Creates the topic, and waits until clients hear of it.
+  /// Creates the topic, and waits until clients hear of it and every partition answers: Apache
+  /// Kafka tells of a leader before that one has the log, and takes the second batch of an
+  /// idempotent producer for the first where that was refused for it.
   private void createTopic(Step.CreateTopic create) {
     String topic = named(create.topic());
     administer(admin -> {
@@ -159,6 +162,11 @@ final class Stage implements AutoCloseable {
         }
         pause(50);
       }
+      var ends = new HashMap<TopicPartition, OffsetSpec>();
+      for (int i = 0; i < create.partitions(); i++) {
+        ends.put(new TopicPartition(topic, i), OffsetSpec.latest());
+      }
+      admin.listOffsets(ends).all().get();
     });
   }
 
