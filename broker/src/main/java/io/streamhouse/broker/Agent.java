@@ -237,7 +237,9 @@ public final class Agent implements AutoCloseable {
                     : OptionalInt.of(given.nodeId()),
                 directory.walId(),
                 given.rack(),
-                advertised),
+                advertised,
+                // Others lead what is placed here until this agent serves.
+                clustered),
             given.session(),
             clustered,
             time);
@@ -392,15 +394,6 @@ public final class Agent implements AutoCloseable {
                 leadership,
                 () -> metadata.leases().tailsIn(directory.walId()),
                 topic -> catalog.image().topic(topic) != null || deleted.test(topic)));
-    every(
-        housekeeping,
-        HAND_OVER_STEP,
-        () -> {
-          if (leadership.busy() && stepQueued.compareAndSet(false, true)) {
-            changes.execute(() -> step(leadership, catalog));
-          }
-        });
-
     var retention =
         new Retention(
             leadership::all, metadata.manifest(), config.topicLife().retentionCheck(), time);
@@ -540,10 +533,23 @@ public final class Agent implements AutoCloseable {
       started("http", http(config.http(), config.http().listener().get(), pages));
     }
     server.serve(RequestMetrics.around(handlers, meters, time), features);
-    waitsFor = null;
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.
     started("groups", groups);
+    if (clustered) {
+      var _ = metadata.leases().drain(config.nodeId(), false);
+      catalog.refresh().join();
+    }
+    waitsFor = null;
+    // Only now does the image say what is placed here: nothing is given away before.
+    every(
+        housekeeping,
+        HAND_OVER_STEP,
+        () -> {
+          if (leadership.busy() && stepQueued.compareAndSet(false, true)) {
+            changes.execute(() -> step(leadership, catalog));
+          }
+        });
     if (clustered) {
       // First of all, while clients are still served.
       started("hand-over", () -> handOver(metadata.leases(), session, catalog, leadership, time));

@@ -29,12 +29,26 @@ public interface Leases {
   /// @param nodeId empty to have one assigned
   /// @param walId the identity of the agent's data directory
   /// @param listeners advertised addresses by listener name, `host:port`
+  /// @param draining whether it begins as if [#drain] had been asked of it, until that is taken
+  ///   back
   record NewSession(
       UUID incarnation,
       OptionalInt nodeId,
       UUID walId,
       Optional<String> rack,
-      Map<String, String> listeners) {}
+      Map<String, String> listeners,
+      boolean draining) {
+
+    /// A session that is not draining.
+    public NewSession(
+        UUID incarnation,
+        OptionalInt nodeId,
+        UUID walId,
+        Optional<String> rack,
+        Map<String, String> listeners) {
+      this(incarnation, nodeId, walId, rack, listeners, false);
+    }
+  }
 
   sealed interface Registration {
     /// @param nodeId the one asked for, or assigned
@@ -58,8 +72,7 @@ public interface Leases {
   /// Ends one's own session and releases its leases, of shards too; tails stay as they are.
   void end(UUID incarnation);
 
-  /// Asks the live session of a node to give its leases to others, or takes that back; a new
-  /// session begins unasked. Idempotent.
+  /// Asks the live session of a node to give its leases to others, or takes that back. Idempotent.
   ///
   /// @return false if no live session has that node id
   boolean drain(int nodeId, boolean draining);
@@ -134,7 +147,4 @@ public interface Leases {
   List<Lease<Integer>> takeShards(UUID incarnation, Collection<Integer> shards);
 
   void releaseShards(List<Lease<Integer>> leases);
-
-  /// The node that holds a shard, if any.
-  OptionalInt shardOwner(int shard);
 }

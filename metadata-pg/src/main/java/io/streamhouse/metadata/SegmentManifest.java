@@ -1,5 +1,6 @@
 package io.streamhouse.metadata;
 
+import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -146,9 +147,14 @@ public interface SegmentManifest {
   /// Raises the log start offset (DeleteRecords, retention); segments wholly below it go. An offset
   /// at or below the present start changes nothing.
   ///
+  /// @param producers what is known of producers from batches below `logStart`, in the caller's
+  ///   format; takes the place of what was given before, null for nothing
   /// @return false when fenced
   /// @throws IllegalArgumentException if `logStart` is above the committed end: flush first
-  boolean raiseLogStart(Lease<PartitionId> lease, long logStart);
+  boolean raiseLogStart(Lease<PartitionId> lease, long logStart, @Nullable ByteBuffer producers);
+
+  /// The producers that were given when the log start was raised last.
+  Optional<ByteBuffer> logStartProducers(PartitionId partition);
 
   /// Objects to delete, marked abandoned: pending ones of sessions that are over, and those nothing
   /// refers to any more; the same ones until they are forgotten.

@@ -1,5 +1,6 @@
 package io.streamhouse.metadata;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
@@ -46,6 +47,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -256,7 +258,7 @@ public abstract class MetadataStoreContract {
     assertThat(store.topics().image().owners()).isEmpty();
     assertThat(store.manifest().segments(partition(topic, 0), 0, 10)).isEmpty();
     assertThat(store.manifest().epochs(partition(topic, 0))).isEmpty();
-    assertThat(store.manifest().raiseLogStart(lease, 1)).isFalse();
+    assertThat(store.manifest().raiseLogStart(lease, 1, null)).isFalse();
     assertThat(takeResult(agent, partition(topic, 0)))
         .isEqualTo(new TakeResult.NotFound(partition(topic, 0)));
     var living = topic("living", 1);
@@ -466,7 +468,7 @@ public abstract class MetadataStoreContract {
     raises(true, () -> lease.add(take(agent[0], partition(topic[0], 0)).lease()));
     raises(false, () -> takeResult(other[0], partition(topic[0], 0)));
     raises(false, () -> commit(segment(lease.getFirst(), 0, 5)));
-    raises(false, () -> store.manifest().raiseLogStart(lease.getFirst(), 5));
+    raises(false, () -> store.manifest().raiseLogStart(lease.getFirst(), 5, null));
     raises(false, () -> store.manifest().dueForDeletion(0, 10));
     raises(false, () -> store.leases().renew(agent[0].incarnation));
     raises(false, () -> store.leases().setTails(lease, Optional.empty()));
@@ -731,6 +733,18 @@ public abstract class MetadataStoreContract {
     assertThat(draining()).isEmpty();
   }
 
+  @Test
+  void aSessionMayBeginDraining() {
+    agent(1);
+    var begun =
+        new NewSession(id(), OptionalInt.of(2), id(), Optional.empty(), Map.of("A", "b:1"), true);
+    store.leases().register(begun);
+    store.leases().register(begun);
+    assertThat(draining()).containsExactly(2);
+    assertThat(store.leases().drain(2, false)).isTrue();
+    assertThat(draining()).isEmpty();
+  }
+
   private List<Integer> draining() {
     return store.topics().image().agents().stream()
         .filter(CatalogImage.LiveAgent::draining)
@@ -746,7 +760,7 @@ public abstract class MetadataStoreContract {
     store.leases().takeShards(one.incarnation, List.of(7));
     store.leases().end(one.incarnation);
     assertThat(store.leases().renew(one.incarnation)).isFalse();
-    assertThat(store.leases().shardOwner(7)).isEmpty();
+    assertThat(coordinators()).isEmpty();
     var two = agent(2);
     assertThat(takeResult(two, partition(topic, 0)))
         .isEqualTo(new TakeResult.TailElsewhere(partition(topic, 0), one.walId));
@@ -1085,7 +1099,7 @@ public abstract class MetadataStoreContract {
     many.add(orders.id());
     assertThat(bytesOf(agent, many)).isEqualTo(Map.of(lease.key(), 20L));
 
-    store.manifest().raiseLogStart(lease, 10);
+    store.manifest().raiseLogStart(lease, 10, null);
     commit(id(), segment(empty, 0, 10));
     assertThat(bytesOf(agent, null)).isEqualTo(Map.of(lease.key(), 10L, empty.key(), 10L));
   }
@@ -1170,7 +1184,7 @@ public abstract class MetadataStoreContract {
     assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
     commit(segment(lease, 5, 9));
     assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
-    store.manifest().raiseLogStart(lease, 9);
+    store.manifest().raiseLogStart(lease, 9, null);
     assertThat(store.manifest().commit(object, segments)).containsExactly(committed(5));
     take(agent, partition(topic, 0));
     assertThat(store.manifest().commit(object, segments))
@@ -1290,19 +1304,19 @@ public abstract class MetadataStoreContract {
     var lease = take(agent, id).lease();
     commit(segment(lease, 20, 30));
     var manifest = store.manifest();
-    assertThat(manifest.raiseLogStart(lease, 15)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 15, null)).isTrue();
     assertThat(manifest.segments(id, 0, 10))
         .extracting(Segment::baseOffset)
         .containsExactly(10L, 20L);
     assertThat(manifest.epochs(id)).containsExactly(new EpochStart(1, 10), new EpochStart(2, 20));
-    assertThat(manifest.raiseLogStart(lease, 15)).isTrue();
-    assertThat(manifest.raiseLogStart(lease, 3)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 15, null)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 3, null)).isTrue();
     var grant = take(agent, id);
     assertThat(grant.logStart()).isEqualTo(15);
-    assertThat(manifest.raiseLogStart(lease, 30)).isFalse();
-    assertThatThrownBy(() -> manifest.raiseLogStart(grant.lease(), 31))
+    assertThat(manifest.raiseLogStart(lease, 30, null)).isFalse();
+    assertThatThrownBy(() -> manifest.raiseLogStart(grant.lease(), 31, null))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThat(manifest.raiseLogStart(grant.lease(), 30)).isTrue();
+    assertThat(manifest.raiseLogStart(grant.lease(), 30, null)).isTrue();
     assertThat(manifest.segments(id, 0, 10)).isEmpty();
     assertThat(manifest.epochs(id)).containsExactly(new EpochStart(2, 20));
     assertThat(take(agent, id).committedEnd()).isEqualTo(30);
@@ -1317,10 +1331,10 @@ public abstract class MetadataStoreContract {
     var object = id();
     commit(object, segment(a, 0, 5), segment(a, 5, 6), segment(b, 0, 5));
     var manifest = store.manifest();
-    manifest.raiseLogStart(a, 6);
+    manifest.raiseLogStart(a, 6, null);
     assertThat(manifest.dueForDeletion(0, 10)).isEmpty();
     manifest.forgetObjects(List.of(object));
-    manifest.raiseLogStart(b, 5);
+    manifest.raiseLogStart(b, 5, null);
     var due = manifest.dueForDeletion(0, 10);
     assertThat(due)
         .extracting(DueObject::objectId, DueObject::key)
@@ -1412,7 +1426,7 @@ public abstract class MetadataStoreContract {
             merge(moved, 0, 0, 9),
             merge(deleted, 0, 0, 9));
     take(agent, stale.key());
-    store.manifest().raiseLogStart(passed, 6);
+    store.manifest().raiseLogStart(passed, 6, null);
     store.topics().delete(gone.id());
     store.manifest().replace(registered(agent), List.of(merge(moved, 0, 0, 5)));
     var object = registered(agent);
@@ -1471,13 +1485,13 @@ public abstract class MetadataStoreContract {
     commit(segment(lease, 5, 9), segment(lease, 9, 12));
     var manifest = store.manifest();
     manifest.replace(registered(agent), List.of(merge(lease, 0, 0, 9)));
-    assertThat(manifest.raiseLogStart(lease, 7)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 7, null)).isTrue();
     assertThat(manifest.segments(lease.key(), 0, 9)).hasSize(2);
     assertThat(manifest.epochs(lease.key())).containsExactly(new EpochStart(1, 5));
     var moved = manifest.replace(registered(agent), List.of(merge(lease, 0, 0, 12)));
     assertThat(moved).containsExactly(new ReplaceResult.Replaced());
     assertThat(manifest.epochs(lease.key())).containsExactly(new EpochStart(1, 5));
-    assertThat(manifest.raiseLogStart(lease, 12)).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 12, null)).isTrue();
     assertThat(manifest.segments(lease.key(), 0, 9)).isEmpty();
   }
 
@@ -1492,6 +1506,36 @@ public abstract class MetadataStoreContract {
       assertThatThrownBy(() -> new Replacement(some, segment(lease, 0, 12)))
           .isInstanceOf(IllegalArgumentException.class);
     }
+  }
+
+  @Test
+  void whatIsKnownOfProducersIsKeptWithTheLogStart() {
+    var topic = topic("orders", 2);
+    var agent = agent(1);
+    var lease = take(agent, partition(topic, 0)).lease();
+    var other = take(agent, partition(topic, 1)).lease();
+    commit(segment(lease, 0, 20), segment(other, 0, 20));
+    var manifest = store.manifest();
+    assertThat(manifest.logStartProducers(lease.key())).isEmpty();
+    assertThat(manifest.raiseLogStart(lease, 5, bytes("five"))).isTrue();
+    assertThat(manifest.logStartProducers(lease.key())).hasValue(bytes("five"));
+    assertThat(manifest.logStartProducers(other.key())).isEmpty();
+    // What raises nothing says nothing.
+    assertThat(manifest.raiseLogStart(lease, 5, bytes("again"))).isTrue();
+    assertThat(manifest.raiseLogStart(lease, 4, null)).isTrue();
+    assertThat(manifest.logStartProducers(lease.key())).hasValue(bytes("five"));
+    assertThat(manifest.raiseLogStart(lease, 10, bytes("ten"))).isTrue();
+    assertThat(manifest.logStartProducers(lease.key())).hasValue(bytes("ten"));
+    var fenced = new Lease<>(lease.key(), lease.incarnation(), lease.epoch() - 1);
+    assertThat(manifest.raiseLogStart(fenced, 15, bytes("fenced"))).isFalse();
+    assertThat(manifest.logStartProducers(lease.key())).hasValue(bytes("ten"));
+    assertThat(manifest.raiseLogStart(lease, 15, null)).isTrue();
+    assertThat(manifest.logStartProducers(lease.key())).isEmpty();
+
+    assertThat(manifest.raiseLogStart(other, 20, bytes("all"))).isTrue();
+    store.topics().delete(topic.id());
+    assertThat(manifest.logStartProducers(other.key())).isEmpty();
+    assertThat(store.audit().strays(10)).isEmpty();
   }
 
   @Test
@@ -1593,7 +1637,7 @@ public abstract class MetadataStoreContract {
     commit(object, segment(lease, 0, 5), segment(lease, 5, 9));
     commit(segment(lease, 9, 12));
     store.manifest().registerObject(agent.incarnation, id(), "pending");
-    store.manifest().raiseLogStart(lease, 5);
+    store.manifest().raiseLogStart(lease, 5, null);
     var audit = store.audit();
 
     assertThat(audit.partition(partition(topic, 1)))
@@ -1649,16 +1693,31 @@ public abstract class MetadataStoreContract {
     var rest = store.leases().takeShards(two.incarnation, all);
     assertThat(rest).hasSize(Leases.SHARDS - 2);
     assertThat(rest).extracting(Lease::epoch).containsOnly(0);
-    assertThat(store.leases().shardOwner(3)).hasValue(1);
-    assertThat(store.leases().shardOwner(4)).hasValue(2);
+    assertThat(coordinators()).hasSize(Leases.SHARDS);
+    assertThat(coordinators()).containsEntry(3, 1).containsEntry(4, 2);
     var again = store.leases().takeShards(one.incarnation, all);
     assertThat(again).extracting(Lease::epoch).containsExactly(1, 1);
     store.leases().releaseShards(again);
-    assertThat(store.leases().shardOwner(3)).isEmpty();
+    assertThat(coordinators()).doesNotContainKey(3).containsEntry(4, 2);
     declareDead(two);
-    assertThat(store.leases().shardOwner(4)).isEmpty();
+    assertThat(coordinators()).isEmpty();
     assertThat(store.leases().takeShards(one.incarnation, all)).hasSize(Leases.SHARDS);
     assertThat(store.leases().takeShards(one.incarnation, List.of())).isEmpty();
+  }
+
+  /// Node ids by shard.
+  private Map<Integer, Integer> coordinators() {
+    var image = store.topics().image();
+    var nodes =
+        image.agents().stream()
+            .collect(
+                Collectors.toMap(
+                    CatalogImage.LiveAgent::incarnation, CatalogImage.LiveAgent::nodeId));
+    return image.shards().entrySet().stream()
+        .collect(
+            Collectors.toMap(
+                Map.Entry::getKey,
+                shard -> requireNonNull(nodes.get(shard.getValue().incarnation()))));
   }
 
   @Test

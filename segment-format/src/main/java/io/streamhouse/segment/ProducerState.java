@@ -4,7 +4,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Producers of a partition as of a segment's end offset: the section's content.
+/// Producers of a partition as of a segment's end offset: the section's content. Also what is kept
+/// of producers when the log start passes the segments that said it.
 ///
 /// | field           | type | notes                                                       |
 /// |-----------------|------|-------------------------------------------------------------|
@@ -28,7 +29,8 @@ public record ProducerState(boolean full, List<ProducerSnapshot> producers) {
     producers = List.copyOf(producers);
   }
 
-  ByteBuffer encode() {
+  /// @throws IllegalArgumentException if there are too many producers
+  public ByteBuffer encode() {
     long size = 5;
     for (var producer : producers) {
       size += PRODUCER_BYTES + (long) BATCH_BYTES * producer.batches().size();
@@ -50,6 +52,13 @@ public record ProducerState(boolean full, List<ProducerSnapshot> producers) {
       }
     }
     return bytes.flip();
+  }
+
+  /// What [#encode] made.
+  ///
+  /// @param where it was found, for messages
+  public static ProducerState decode(String where, ByteBuffer bytes) throws SegmentDamaged {
+    return decode(new SectionCursor(where, 0, bytes));
   }
 
   static ProducerState decode(SectionCursor in) throws SegmentDamaged {

@@ -114,7 +114,8 @@ final class Backlog {
     var runs = new ArrayList<MergeRun>();
     for (var run : plan.runs()) {
       var rowsOfRun = found.subList(run.from(), run.to());
-      boolean first = rowsOfRun.getFirst().baseOffset() <= partition.logStart();
+      // What is still stored below says of producers what nothing else does.
+      boolean first = rowsOfRun.getFirst().baseOffset() <= partition.storedLogStart();
       runs.add(new MergeRun(partition, lease, rowsOfRun, first));
     }
     if (plan.settled() > 0) {

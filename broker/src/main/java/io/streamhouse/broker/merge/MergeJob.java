@@ -389,22 +389,28 @@ final class MergeJob implements AutoCloseable {
         entries.clear();
       }
       for (var snapshot : state.producers()) {
-        entries.merge(snapshot.producerId(), ProducerEntry.of(snapshot), ProducerEntry::merge);
+        merge(ProducerEntry.of(snapshot));
       }
     }
 
     /// Full where that is known without looking further back, and wherever it is worth the look.
     ProducerState state(MergeRun of) throws IOException {
-      if (any && !full && !of.first() && of.own()) {
-        var all =
-            new StoredProducers(manifest, row -> open(row))
-                .asOf(of.partition().id(), of.partition().logStart(), of.endOffset());
-        entries.clear();
-        all.forEach(entry -> entries.put(entry.producerId(), entry));
+      var stored = new StoredProducers(manifest, row -> open(row));
+      if (full) {
+        // Nothing older need be read.
+      } else if (of.first()) {
+        stored.belowLogStart(of.partition().id()).forEach(this::merge);
+        full = true;
+      } else if (any && of.own()) {
+        stored.asOf(of.partition().id(), of.endOffset()).forEach(this::merge);
         full = true;
       }
       return new ProducerState(
-          full || of.first(), entries.values().stream().map(ProducerEntry::snapshot).toList());
+          full, entries.values().stream().map(ProducerEntry::snapshot).toList());
+    }
+
+    private void merge(ProducerEntry entry) {
+      entries.merge(entry.producerId(), entry, ProducerEntry::merge);
     }
 
     private SegmentReader open(Segment row) throws IOException {

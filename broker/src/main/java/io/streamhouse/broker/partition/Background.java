@@ -10,9 +10,9 @@ import java.util.concurrent.CompletableFuture;
 /// complete on any thread.
 public interface Background {
 
-  /// Producer state as of `committedEnd`, read back from committed segments.
-  CompletableFuture<List<ProducerEntry>> loadProducers(
-      PartitionId partition, long logStart, long committedEnd);
+  /// Producer state as of `committedEnd`, read back from committed segments and what was kept of
+  /// those below the log start.
+  CompletableFuture<List<ProducerEntry>> loadProducers(PartitionId partition, long committedEnd);
 
   /// The batch as `settings` want it stored: re-compressed, time-stamped, its keys checked. Fails
   /// with [Refused] where the batch itself is at fault.
@@ -20,7 +20,10 @@ public interface Background {
       RecordBatches batches, PartitionSettings settings, long nowMillis);
 
   /// Raises the log start offset in the metadata store; false when fenced.
-  CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart);
+  ///
+  /// @param below what is known of producers from batches below it, which is kept
+  CompletableFuture<Boolean> raiseLogStart(
+      Lease<PartitionId> lease, long logStart, List<ProducerEntry> below);
 
   /// Has the partition's row name this agent's log as where its tail is, or no log; false when
   /// fenced.

@@ -27,7 +27,7 @@ public final class BackgroundWork implements Background {
   private final StoredProducers producers;
   private final Executor blocking;
   private final Executor computing;
-  private final PartitionLeases leases;
+  private final TailChanges tails;
   private final FlushSignal flush;
 
   /// Opens a committed segment; blocks.
@@ -46,18 +46,18 @@ public final class BackgroundWork implements Background {
     this.producers = new StoredProducers(manifest, segments);
     this.blocking = blocking;
     this.computing = computing;
-    this.leases = leases;
+    this.tails = new TailChanges(leases, blocking);
     this.flush = flush;
   }
 
   @Override
   public CompletableFuture<List<ProducerEntry>> loadProducers(
-      PartitionId partition, long logStart, long committedEnd) {
+      PartitionId partition, long committedEnd) {
     return Stages.supply(
         blocking,
         () -> {
           try {
-            return producers.asOf(partition, logStart, committedEnd);
+            return producers.asOf(partition, committedEnd);
           } catch (IOException failed) {
             throw new UncheckedIOException(failed);
           }
@@ -99,13 +99,15 @@ public final class BackgroundWork implements Background {
   }
 
   @Override
-  public CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart) {
-    return Stages.supply(blocking, () -> manifest.raiseLogStart(lease, logStart));
+  public CompletableFuture<Boolean> raiseLogStart(
+      Lease<PartitionId> lease, long logStart, List<ProducerEntry> below) {
+    var kept = below.isEmpty() ? null : StoredProducers.encode(below);
+    return Stages.supply(blocking, () -> manifest.raiseLogStart(lease, logStart, kept));
   }
 
   @Override
   public CompletableFuture<Boolean> changeTail(Lease<PartitionId> lease, boolean ours) {
-    return Stages.supply(blocking, () -> leases.changeTail(lease, ours));
+    return tails.change(lease, ours);
   }
 
   @Override

@@ -17,6 +17,8 @@ import java.time.Duration;
 /// | `object`     | ours     | appends without the log; clears the row once nothing in the |
 /// |              |          | log is uncommitted                                          |
 ///
+/// An idle partition is treated as one of level `object` until something is appended.
+///
 /// The tail of an adopted partition is in another log, which its row names, until all of it is
 /// committed; then the row is set or cleared, as the level says, and only then is anything
 /// appended.

@@ -48,6 +48,9 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   private static final Logger log = LoggerFactory.getLogger(Partition.class);
 
+  /// After how long without appends the row of a flushed partition names no log any more.
+  private static final Duration IDLE = Duration.ofSeconds(30);
+
   /// A segment gets a full snapshot of producer state at least this often, so that reading the
   /// state back looks at a bounded part of the log.
   private static final long SNAPSHOT_BYTES = 64L << 20;
@@ -90,6 +93,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private final Tail tail;
   private long durableEnd;
   private long nextOffset;
+  private long lastAppendedNanos;
   private final Logging logging;
 
   /// Memory of batches below `committedEnd` that are still in the tail.
@@ -215,6 +219,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.recentStart = committedEnd;
     this.oldestUnflushedNanos = time.nanos();
     this.oldestUnslicedNanos = oldestUnflushedNanos;
+    this.lastAppendedNanos = oldestUnflushedNanos;
     if (committedEnd == 0) {
       producers = new ProducerStates();
       slicedProducers = new ProducerStates();
@@ -236,7 +241,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   }
 
   /// The log start as the metadata store knows it: behind [#logStart] while that is being raised.
-  long storedLogStart() {
+  public long storedLogStart() {
     return storedLogStart;
   }
 
@@ -442,6 +447,7 @@ public final class Partition implements Appends, WalAppend.Owner {
           refusedSequences.accepted(batch);
         }
         long now = time.nanos();
+        lastAppendedNanos = now;
         if (committedEnd == nextOffset) {
           oldestUnflushedNanos = now;
         }
@@ -454,6 +460,9 @@ public final class Partition implements Appends, WalAppend.Owner {
         if (!logging.on()) {
           if (sliceableEnd == slicedEnd) {
             settled.call(background::wakeFlusher);
+            if (!settings.objectDurable()) {
+              settled.call(this::align);
+            }
           }
           sliceableEnd = nextOffset;
         }
@@ -784,20 +793,33 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void truncate(Truncation truncation) {
     raise(truncation.offset);
     var _ =
-        background
-            .raiseLogStart(lease, truncation.offset)
-            .whenComplete((done, thrown) -> {
-              TruncateResult result;
-              if (thrown != null) {
-                result = new TruncateResult.Refused(new Failure.Storage(thrown.toString()));
-              } else if (!done) {
-                result = new TruncateResult.Refused(notLeader());
-              } else {
-                stored(truncation.offset);
-                result = new TruncateResult.Truncated(logStart);
-              }
-              truncation.future.complete(result);
-            });
+        activeProducers()
+            .thenCompose(result ->
+                switch (result) {
+                  case ProducersResult.Known(var known) -> truncate(truncation.offset, known);
+                  case ProducersResult.Refused(var why) ->
+                      CompletableFuture.<TruncateResult>completedFuture(
+                          new TruncateResult.Refused(why));
+                })
+            .thenAccept(truncation.future::complete);
+  }
+
+  /// What is known of producers is kept: one whose batch is below the new log start may not have
+  /// heard of it, and send it again.
+  private CompletableFuture<TruncateResult> truncate(long offset, List<ProducerEntry> known) {
+    var below = known.stream().flatMap(entry -> entry.below(offset).stream()).toList();
+    return background
+        .raiseLogStart(lease, offset, below)
+        .handle((done, thrown) -> {
+          if (thrown != null) {
+            return new TruncateResult.Refused(new Failure.Storage(thrown.toString()));
+          }
+          if (!done) {
+            return new TruncateResult.Refused(notLeader());
+          }
+          stored(offset);
+          return new TruncateResult.Truncated(logStart);
+        });
   }
 
   private void raise(long offset) {
@@ -1029,7 +1051,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (closed != null || broken != null) {
         return;
       }
-      action = logging.next(!settings.objectDurable(), committedEnd, time.nanos());
+      action = logging.next(!settings.objectDurable() && !idle(), committedEnd, time.nanos());
       if (action == Logging.Action.LOG_TAIL) {
         logTail();
       }
@@ -1058,6 +1080,12 @@ public final class Partition implements Appends, WalAppend.Owner {
           committedEnd);
       drainIngress();
     }
+  }
+
+  /// Whether everything is in segments and nothing was appended for long: then nobody need wait for
+  /// this agent's log if it goes. The next append has its row set again. Under lock.
+  private boolean idle() {
+    return committedEnd == nextOffset && time.nanos() - lastAppendedNanos > IDLE.toNanos();
   }
 
   private void rowChanged(Logging.Action action, boolean done) {
@@ -1192,7 +1220,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void loadProducers() {
     var _ =
         background
-            .loadProducers(id(), logStart, committedEnd)
+            .loadProducers(id(), committedEnd)
             .whenComplete((entries, thrown) -> {
               var settled = new Settled();
               lock.lock();

@@ -78,12 +78,11 @@ public final class PartitionLeases {
     return take(image, claims, walId);
   }
 
-  /// Has a partition's row name this agent's log as where its tail is, or no log.
+  /// Has partitions' rows name this agent's log as where their tails are, or no log.
   ///
-  /// @return false when fenced
-  boolean changeTail(Lease<PartitionId> lease, boolean ours) {
-    var named = ours ? Optional.of(walId) : Optional.<UUID>empty();
-    return !leases.setTails(List.of(lease), named).isEmpty();
+  /// @return those whose lease still held
+  List<Lease<PartitionId>> changeTails(List<Lease<PartitionId>> of, boolean ours) {
+    return leases.setTails(of, ours ? Optional.of(walId) : Optional.empty());
   }
 
   /// Gives leases up.

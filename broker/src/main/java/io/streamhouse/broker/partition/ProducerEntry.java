@@ -4,6 +4,7 @@ import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.segment.ProducerSnapshot;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// What one idempotent producer wrote last to a partition. Immutable.
 ///
@@ -70,6 +71,14 @@ public record ProducerEntry(
 
   public WrittenBatch latest() {
     return batches.getLast();
+  }
+
+  /// What of it is from batches that begin below an offset; empty where nothing is.
+  Optional<ProducerEntry> below(long offset) {
+    var older = batches.stream().filter(batch -> batch.baseOffset() < offset).toList();
+    return older.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new ProducerEntry(producerId, epoch, older, lastTimestamp));
   }
 
   /// This entry after one more batch.

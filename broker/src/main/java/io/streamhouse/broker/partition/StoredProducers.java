@@ -4,10 +4,13 @@ import io.streamhouse.broker.partition.BackgroundWork.SegmentOpener;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import io.streamhouse.segment.ProducerState;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.List;
 
-/// Producer state as committed segments have it. Blocks.
+/// Producer state as committed segments have it, and what was kept of segments that the log start
+/// has passed. Blocks.
 public final class StoredProducers {
 
   /// Rows read at once while looking for the last snapshot; at least one segment in so many holds
@@ -28,24 +31,42 @@ public final class StoredProducers {
 
   /// Merges what segments below `end`, where one ends, say of producers, from the newest back to a
   /// full snapshot.
-  public List<ProducerEntry> asOf(PartitionId partition, long logStart, long end)
-      throws IOException {
+  public List<ProducerEntry> asOf(PartitionId partition, long end) throws IOException {
     for (int look = 0; look < MOST_LOOKS; look++) {
       var states = new ProducerStates();
-      if (collect(partition, logStart, end, states)) {
+      if (collect(partition, end, states)) {
         return states.all();
       }
     }
     throw new IOException("segments of " + partition + " do not stay as they are");
   }
 
+  /// What was kept of producers when the log start was raised.
+  public List<ProducerEntry> belowLogStart(PartitionId partition) throws IOException {
+    var kept = manifest.logStartProducers(partition);
+    if (kept.isEmpty()) {
+      return List.of();
+    }
+    return ProducerState.decode("producers below the log start of " + partition, kept.get())
+        .producers()
+        .stream()
+        .map(ProducerEntry::of)
+        .toList();
+  }
+
+  static ByteBuffer encode(List<ProducerEntry> entries) {
+    return new ProducerState(true, entries.stream().map(ProducerEntry::snapshot).toList()).encode();
+  }
+
   /// @return false if segments were merged across the place where one page ended and the next began
-  private boolean collect(PartitionId partition, long logStart, long end, ProducerStates states)
+  private boolean collect(PartitionId partition, long end, ProducerStates states)
       throws IOException {
     long next = end;
-    while (next > logStart) {
+    while (true) {
       var page = manifest.segmentsBefore(partition, next, PAGE);
       if (page.isEmpty()) {
+        // Asked for last: what the log start passes meanwhile is moved there.
+        states.merge(belowLogStart(partition));
         return true;
       }
       if (page.getFirst().endOffset() != next) {
@@ -56,7 +77,6 @@ public final class StoredProducers {
       }
       next = page.getLast().baseOffset();
     }
-    return true;
   }
 
   private boolean foundFull(List<Segment> page, ProducerStates states) throws IOException {

@@ -511,7 +511,7 @@ class MergerTest {
   }
 
   private Set<ProducerEntry> state(StoredProducers producers) throws IOException {
-    return Set.copyOf(producers.asOf(partition(0).id(), 0, partition(0).committedEnd()));
+    return Set.copyOf(producers.asOf(partition(0).id(), partition(0).committedEnd()));
   }
 
   /// However many partitions there are, objects go with bytes and time.

@@ -127,9 +127,9 @@ class BackgroundWorkTest {
     var batch = Batches.plain(NOW, "a");
     assertThat(work.rewrite(batch, PartitionSettings.DEFAULT, NOW).exceptionNow())
         .isInstanceOf(RejectedExecutionException.class);
-    assertThat(work.loadProducers(P, 0, 10).exceptionNow())
+    assertThat(work.loadProducers(P, 10).exceptionNow())
         .isInstanceOf(RejectedExecutionException.class);
-    assertThat(work.raiseLogStart(new Lease<>(P, new UUID(9, 9), 1), 5).exceptionNow())
+    assertThat(work.raiseLogStart(new Lease<>(P, new UUID(9, 9), 1), 5, List.of()).exceptionNow())
         .isInstanceOf(RejectedExecutionException.class);
   }
 }

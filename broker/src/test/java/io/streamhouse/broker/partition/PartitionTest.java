@@ -1,5 +1,6 @@
 package io.streamhouse.broker.partition;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.partition.Appends.Acks;
@@ -53,7 +54,7 @@ class PartitionTest {
       new Background() {
         @Override
         public CompletableFuture<List<ProducerEntry>> loadProducers(
-            PartitionId of, long logStart, long committedEnd) {
+            PartitionId of, long committedEnd) {
           loads.add(new CompletableFuture<>());
           return loads.getLast();
         }
@@ -66,7 +67,8 @@ class PartitionTest {
         }
 
         @Override
-        public CompletableFuture<Boolean> raiseLogStart(Lease<PartitionId> lease, long logStart) {
+        public CompletableFuture<Boolean> raiseLogStart(
+            Lease<PartitionId> lease, long logStart, List<ProducerEntry> below) {
           return CompletableFuture.completedFuture(true);
         }
 
@@ -595,6 +597,60 @@ class PartitionTest {
     partition.tick(Duration.ofDays(1));
     partition.tick(Duration.ofDays(1));
     assertThat(rows).containsExactly(false, false);
+  }
+
+  @Test
+  void aPartitionThatIsFlushedAndIdleNamesNoLogUntilSomethingIsAppended() {
+    append("a");
+    wal.poll();
+    time.pass(Duration.ofSeconds(31));
+    partition.tick(Duration.ofDays(1));
+    assertThat(rows).isEmpty();
+    var slice = requireNonNull(partition.slice(1 << 20));
+    partition.committed(slice);
+    assertThat(rows).containsExactly(false);
+
+    rowAnswer = new CompletableFuture<>();
+    var result = append("b");
+    assertThat(rows).containsExactly(false, true);
+    // Not before the row says where to look for it.
+    assertThat(wal.poll()).isFalse();
+    assertThat(result).isNotDone();
+    var second = append("c");
+    rowAnswer.complete(true);
+    wal.poll();
+    assertThat(offset(result)).isEqualTo(1);
+    assertThat(offset(second)).isEqualTo(2);
+    assertThat(append("d")).isNotDone();
+    assertThat(wal.poll()).isTrue();
+    assertThat(partition.highWatermark()).isEqualTo(4);
+    assertThat(rows).containsExactly(false, true);
+  }
+
+  @Test
+  void aPartitionThatIsWrittenToIsNotIdle() {
+    for (int i = 0; i < 5; i++) {
+      time.pass(Duration.ofSeconds(20));
+      append("a");
+      wal.poll();
+      partition.committed(requireNonNull(partition.slice(1 << 20)));
+      partition.tick(Duration.ofDays(1));
+    }
+    assertThat(rows).isEmpty();
+    time.pass(Duration.ofSeconds(31));
+    partition.tick(Duration.ofDays(1));
+    assertThat(rows).containsExactly(false);
+  }
+
+  @Test
+  void whatAnIdlePartitionIsGivenIsAcknowledgedOnceCommittedWhereItsRowCannotBeSet() {
+    time.pass(Duration.ofSeconds(31));
+    partition.tick(Duration.ofDays(1));
+    rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("down"));
+    var result = append("a");
+    assertThat(wal.poll()).isFalse();
+    partition.committed(requireNonNull(partition.slice(1 << 20)));
+    assertThat(offset(result)).isZero();
   }
 
   private static PartitionSettings objectDurable() {

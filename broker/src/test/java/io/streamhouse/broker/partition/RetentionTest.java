@@ -3,6 +3,8 @@ package io.streamhouse.broker.partition;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.streamhouse.broker.partition.Appends.ProducersResult;
+import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.broker.wal.SimulatedWalFiles;
@@ -17,10 +19,18 @@ import io.streamhouse.metadata.Leases.TakeResult;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.Segment;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
+import io.streamhouse.segment.ObjectWriter;
+import io.streamhouse.segment.ProducerState;
+import io.streamhouse.segment.SegmentReader;
+import io.streamhouse.segment.SegmentWriter;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,6 +48,7 @@ class RetentionTest {
 
   private final SimulatedTime time = new SimulatedTime();
   private boolean raiseFails;
+  private boolean unreadable;
   private final InMemoryMetadata metadata =
       new InMemoryMetadata(
           new Random(1),
@@ -74,6 +85,44 @@ class RetentionTest {
     return ((TakeResult.Taken) results.getFirst()).grant();
   }
 
+  /// What segments say of producers, by base offset; of others nothing.
+  private final Map<Long, ProducerState> states = new HashMap<>();
+
+  private SegmentReader open(Segment row) throws IOException {
+    if (unreadable) {
+      throw new IOException("no object store");
+    }
+    var writer = new SegmentWriter(0, null);
+    writer.add(ByteBuffer.allocate(100), row.baseOffset(), row.endOffset(), -1, 10, false);
+    writer.producers(states.getOrDefault(row.baseOffset(), new ProducerState(false, List.of())));
+    var object = new ObjectWriter();
+    var placed = object.add(writer.finish());
+    var bytes = ByteBuffer.allocate((int) placed.length());
+    object.content().forEach(bytes::put);
+    return SegmentReader.open(
+        row.object(),
+        (position, length) -> bytes.slice((int) position, length),
+        0,
+        placed.length());
+  }
+
+  /// A producer that wrote one record at each of these offsets.
+  private static ProducerEntry producer(long id, int... offsets) {
+    return new ProducerEntry(
+        id,
+        (short) 0,
+        Arrays.stream(offsets).mapToObj(at -> new WrittenBatch(at, at, at, 7)).toList(),
+        7);
+  }
+
+  private static ProducerState state(boolean full, ProducerEntry... entries) {
+    return new ProducerState(full, Arrays.stream(entries).map(ProducerEntry::snapshot).toList());
+  }
+
+  private List<ProducerEntry> knownProducers() {
+    return ((ProducersResult.Known) partition.activeProducers().join()).producers();
+  }
+
   /// Commits segments of ten records and ten bytes each with these timestamps.
   private void segments(long... maxTimestamps) {
     long base = 0;
@@ -102,9 +151,7 @@ class RetentionTest {
     var background =
         new BackgroundWork(
             metadata.manifest(),
-            row -> {
-              throw new AssertionError("no segment need be opened: " + row);
-            },
+            this::open,
             Runnable::run,
             Runnable::run,
             new PartitionLeases(metadata.leases(), lease.incarnation(), WAL_ID),
@@ -254,6 +301,42 @@ class RetentionTest {
     assertThat(again).isEqualTo(new Appends.TruncateResult.Truncated(10));
     assertThat(storedLogStart()).isEqualTo(10);
     assertThat(partition.storedLogStart()).isEqualTo(10);
+  }
+
+  @Test
+  void producersAreKnownAfterTheirBatchesAreDeleted() throws IOException {
+    segments(ago(1), ago(1), ago(1));
+    states.put(0L, state(true, producer(1, 2, 4), producer(2, 5)));
+    states.put(10L, state(false, producer(1, 2, 4, 12, 17), producer(3, 13)));
+    open(-1, -1);
+
+    assertThat(partition.deleteRecordsBefore(15).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(15));
+    open(-1, -1);
+    assertThat(knownProducers())
+        .containsExactlyInAnyOrder(producer(1, 2, 4, 12, 17), producer(2, 5), producer(3, 13));
+
+    // The segments that said it are gone now; what was kept by the deletion before is kept on.
+    assertThat(partition.deleteRecordsBefore(30).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(30));
+    assertThat(metadata.manifest().segments(id, 0, 9)).isEmpty();
+    open(-1, -1);
+    assertThat(knownProducers())
+        .containsExactlyInAnyOrder(producer(1, 2, 4, 12, 17), producer(2, 5), producer(3, 13));
+  }
+
+  @Test
+  void nothingIsDeletedWhereProducersCannotBeRead() throws IOException {
+    segments(ago(1), ago(1));
+    open(-1, -1);
+    unreadable = true;
+
+    assertThat(partition.deleteRecordsBefore(10).join())
+        .isInstanceOf(Appends.TruncateResult.Refused.class);
+    assertThat(metadata.manifest().segments(id, 0, 9)).hasSize(2);
+    unreadable = false;
+    assertThat(partition.deleteRecordsBefore(10).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(10));
   }
 
   @Test

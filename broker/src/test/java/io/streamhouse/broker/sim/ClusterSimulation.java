@@ -333,6 +333,8 @@ final class ClusterSimulation {
       default -> {
         if (machine.life == null && random.nextInt(10) == 0 && living() > 1) {
           machine.gone = true;
+        } else if (random.nextInt(8) == 0) {
+          quiet();
         }
       }
     }
@@ -398,6 +400,29 @@ final class ClusterSimulation {
       }
       check();
     }
+  }
+
+  /// More than half a minute in which agents work and nobody sends: rows of partitions that are
+  /// flushed name no log after it.
+  private void quiet() throws Exception {
+    for (int i = 0; i < 35; i++) {
+      pass(Duration.ofSeconds(1));
+      for (var machine : machines) {
+        renew(machine);
+        act(machine, _ -> look(machine));
+        if (random.nextInt(8) == 0) {
+          follow(machine);
+        }
+        act(
+            machine,
+            agent -> {
+              agent.wal.poll();
+              flush(agent);
+              agent.tick();
+            });
+      }
+    }
+    check();
   }
 
   private void renew(Machine machine) throws Exception {
@@ -472,24 +497,20 @@ final class ClusterSimulation {
     }
   }
 
-  /// Deletes the oldest records, but none whose producer may still send them again: what is known
-  /// of a producer goes with the segments that say it, so a retry of a deleted batch would be taken
-  /// for a new one.
+  /// Deletes the oldest records, also those whose producer may still send them again.
   private void deleteRecords(SimulatedAgent agent) {
     var id = partitions.get(random.nextInt(partitions.size()));
     var partition = agent.leadership.find(id);
-    if (random.nextInt(4) != 0
-        || partition == null
-        || !shows(partition)
-        || producers.stream()
-            .anyMatch(producer ->
-                partitions.get(producer.partition).equals(id) && !producer.inFlight.isEmpty())) {
+    if (random.nextInt(2) != 0 || partition == null || !shows(partition)) {
       return;
     }
     var _ = shown.read(partition);
     var _ =
         partition
-            .deleteRecordsBefore(partition.logStart() + random.nextInt(4))
+            .deleteRecordsBefore(
+                random.nextBoolean()
+                    ? partition.logStart() + random.nextInt(4)
+                    : partition.highWatermark())
             .thenAccept(result -> {
               if (result instanceof Appends.TruncateResult.Truncated(long logStart)) {
                 shown.truncated(id, logStart);

@@ -89,7 +89,8 @@ final class SimulatedAgent {
                 OptionalInt.of(self.nodeId()),
                 self.walId(),
                 Optional.empty(),
-                Map.of()),
+                Map.of(),
+                random.nextBoolean()),
             TIMEOUT,
             MARGIN,
             time);

@@ -155,7 +155,7 @@ class SweeperTest {
   void whatNothingRefersToGoesOnceItsGraceIsOver() throws IOException {
     committed();
     var kept = committed();
-    metadata.manifest().raiseLogStart(lease, 10);
+    metadata.manifest().raiseLogStart(lease, 10, null);
     var sweeper = sweeper();
     sweeper.pass();
     passAfter(sweeper, GRACE.minusMillis(1));
@@ -252,7 +252,7 @@ class SweeperTest {
   void aDatabaseOlderThanTheLastPassDeletesNothingUntilItIsAdopted() throws IOException {
     committed();
     committed();
-    metadata.manifest().raiseLogStart(lease, 10);
+    metadata.manifest().raiseLogStart(lease, 10, null);
     // As if three passes had run since the backup that this database was restored from.
     var newer = new InMemoryMetadata(new Random(1));
     for (int i = 0; i < 3; i++) {

@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import static io.streamhouse.metadata.db.schema.Tables.AGENTS;
 import static io.streamhouse.metadata.db.schema.Tables.CONSUMER_OFFSETS;
+import static io.streamhouse.metadata.db.schema.Tables.LOG_START_PRODUCERS;
 import static io.streamhouse.metadata.db.schema.Tables.OBJECTS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
@@ -138,6 +139,14 @@ final class DatabaseAudit implements Audit {
                       .limit(limit),
                   PARTITION_EPOCHS.TOPIC_ID,
                   PARTITION_EPOCHS.PARTITION));
+          strays.addAll(
+              strays(
+                  tx.select(LOG_START_PRODUCERS.TOPIC_ID, LOG_START_PRODUCERS.PARTITION)
+                      .from(LOG_START_PRODUCERS)
+                      .where(hasNoRow(LOG_START_PRODUCERS.TOPIC_ID, LOG_START_PRODUCERS.PARTITION))
+                      .limit(limit),
+                  LOG_START_PRODUCERS.TOPIC_ID,
+                  LOG_START_PRODUCERS.PARTITION));
           return strays.stream().sorted().limit(limit).toList();
         });
   }

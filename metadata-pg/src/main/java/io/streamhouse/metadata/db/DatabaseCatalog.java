@@ -8,6 +8,7 @@ import static io.streamhouse.metadata.db.schema.Tables.COUNTERS;
 import static io.streamhouse.metadata.db.schema.Tables.DELETED_TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.GROUPS;
 import static io.streamhouse.metadata.db.schema.Tables.GROUP_CONFIGS;
+import static io.streamhouse.metadata.db.schema.Tables.LOG_START_PRODUCERS;
 import static io.streamhouse.metadata.db.schema.Tables.NAME_EPOCHS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
@@ -291,6 +292,9 @@ final class DatabaseCatalog implements TopicCatalog {
           tx.deleteFrom(PARTITIONS).where(PARTITIONS.TOPIC_ID.eq(topicId)).execute();
           DatabaseManifest.deleteSegments(tx, SEGMENTS.TOPIC_ID.eq(topicId));
           tx.deleteFrom(PARTITION_EPOCHS).where(PARTITION_EPOCHS.TOPIC_ID.eq(topicId)).execute();
+          tx.deleteFrom(LOG_START_PRODUCERS)
+              .where(LOG_START_PRODUCERS.TOPIC_ID.eq(topicId))
+              .execute();
           deleteOffsets(tx, topicId);
           tx.deleteFrom(TOPIC_CONFIGS).where(TOPIC_CONFIGS.TOPIC_ID.eq(topicId)).execute();
           tx.deleteFrom(TOPICS).where(TOPICS.TOPIC_ID.eq(topicId)).execute();

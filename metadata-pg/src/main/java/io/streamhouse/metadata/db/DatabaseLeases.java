@@ -24,7 +24,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.UUID;
 import org.jooq.BatchBindStep;
@@ -138,7 +137,7 @@ final class DatabaseLeases implements Leases {
             .set(AGENTS.RACK, session.rack().orElse(null))
             .set(AGENTS.RENEWALS, 0L)
             .set(AGENTS.STATE, "live")
-            .set(AGENTS.DRAINING, false)
+            .set(AGENTS.DRAINING, session.draining())
             .set(AGENTS.RENEWED_AT, currentLocalDateTime())
             .onConflictDoNothing()
             .execute();
@@ -621,21 +620,5 @@ final class DatabaseLeases implements Leases {
         .eq(shard.key())
         .and(SHARD_LEASES.INCARNATION.eq(shard.incarnation()))
         .and(SHARD_LEASES.LEASE_EPOCH.eq(shard.epoch()));
-  }
-
-  @Override
-  public OptionalInt shardOwner(int shard) {
-    return transactions.read(
-        "shardOwner",
-        tx -> {
-          var owner =
-              tx.select(AGENTS.NODE_ID)
-                  .from(SHARD_LEASES)
-                  .join(AGENTS)
-                  .on(AGENTS.INCARNATION.eq(SHARD_LEASES.INCARNATION).and(LIVE))
-                  .where(SHARD_LEASES.SHARD.eq(shard))
-                  .fetchOne(AGENTS.NODE_ID);
-          return owner == null ? OptionalInt.empty() : OptionalInt.of(owner);
-        });
   }
 }

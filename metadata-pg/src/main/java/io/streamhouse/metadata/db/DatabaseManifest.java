@@ -1,6 +1,7 @@
 package io.streamhouse.metadata.db;
 
 import static io.streamhouse.metadata.db.schema.Tables.AGENTS;
+import static io.streamhouse.metadata.db.schema.Tables.LOG_START_PRODUCERS;
 import static io.streamhouse.metadata.db.schema.Tables.OBJECTS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITION_EPOCHS;
@@ -21,6 +22,7 @@ import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import java.io.Serial;
 import java.math.BigDecimal;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -560,7 +562,8 @@ final class DatabaseManifest implements SegmentManifest {
   }
 
   @Override
-  public boolean raiseLogStart(Lease<PartitionId> lease, long logStart) {
+  public boolean raiseLogStart(
+      Lease<PartitionId> lease, long logStart, @Nullable ByteBuffer producers) {
     return transactions.write(
         "raiseLogStart",
         tx -> {
@@ -581,6 +584,7 @@ final class DatabaseManifest implements SegmentManifest {
           if (raised == 1) {
             deleteSegments(tx, of(lease.key()).and(SEGMENTS.END_OFFSET.le(logStart)));
             deleteEpochs(tx, lease.key(), logStart);
+            setLogStartProducers(tx, lease.key(), producers);
             return true;
           }
           var end =
@@ -594,6 +598,43 @@ final class DatabaseManifest implements SegmentManifest {
           }
           return end != null;
         });
+  }
+
+  private static void setLogStartProducers(
+      DSLContext tx, PartitionId partition, @Nullable ByteBuffer producers) {
+    if (producers == null) {
+      tx.deleteFrom(LOG_START_PRODUCERS).where(producersOf(partition)).execute();
+      return;
+    }
+    var bytes = new byte[producers.remaining()];
+    producers.duplicate().get(bytes);
+    tx.insertInto(LOG_START_PRODUCERS)
+        .set(LOG_START_PRODUCERS.TOPIC_ID, partition.topicId())
+        .set(LOG_START_PRODUCERS.PARTITION, partition.partition())
+        .set(LOG_START_PRODUCERS.PRODUCERS, bytes)
+        .onConflict(LOG_START_PRODUCERS.TOPIC_ID, LOG_START_PRODUCERS.PARTITION)
+        .doUpdate()
+        .set(LOG_START_PRODUCERS.PRODUCERS, bytes)
+        .execute();
+  }
+
+  private static Condition producersOf(PartitionId partition) {
+    return LOG_START_PRODUCERS
+        .TOPIC_ID
+        .eq(partition.topicId())
+        .and(LOG_START_PRODUCERS.PARTITION.eq(partition.partition()));
+  }
+
+  @Override
+  public Optional<ByteBuffer> logStartProducers(PartitionId partition) {
+    return transactions.read(
+        "logStartProducers",
+        tx ->
+            tx.select(LOG_START_PRODUCERS.PRODUCERS)
+                .from(LOG_START_PRODUCERS)
+                .where(producersOf(partition))
+                .fetchOptional(LOG_START_PRODUCERS.PRODUCERS)
+                .map(ByteBuffer::wrap));
   }
 
   /// Deletes segments and takes them off their objects' counts.

@@ -11,7 +11,6 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -336,19 +335,6 @@ final class MemoryLeases implements Leases {
           if (released) {
             state.changes++;
           }
-        });
-  }
-
-  @Override
-  public OptionalInt shardOwner(int shard) {
-    return state.transaction(
-        "shardOwner",
-        () -> {
-          var holder = state.shards.get(shard).incarnation;
-          var session = holder == null ? null : state.sessions.get(holder);
-          return session != null && session.live
-              ? OptionalInt.of(session.nodeId)
-              : OptionalInt.empty();
         });
   }
 }

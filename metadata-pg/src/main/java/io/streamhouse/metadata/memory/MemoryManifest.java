@@ -6,6 +6,7 @@ import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.memory.State.ObjectRow;
 import io.streamhouse.metadata.memory.State.ObjectState;
 import io.streamhouse.metadata.memory.State.PartitionRow;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -275,7 +276,8 @@ final class MemoryManifest implements SegmentManifest {
   }
 
   @Override
-  public boolean raiseLogStart(Lease<PartitionId> lease, long logStart) {
+  public boolean raiseLogStart(
+      Lease<PartitionId> lease, long logStart, @Nullable ByteBuffer producers) {
     return state.transaction(
         "raiseLogStart",
         () -> {
@@ -289,9 +291,26 @@ final class MemoryManifest implements SegmentManifest {
           }
           if (logStart > row.logStart) {
             row.logStart = logStart;
+            row.logStartProducers = producers == null ? null : copy(producers);
             dropBelow(row, logStart);
           }
           return true;
+        });
+  }
+
+  private static ByteBuffer copy(ByteBuffer bytes) {
+    return ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
+  }
+
+  @Override
+  public Optional<ByteBuffer> logStartProducers(PartitionId partition) {
+    return state.transaction(
+        "logStartProducers",
+        () -> {
+          var row = state.partition(partition);
+          return row == null || row.logStartProducers == null
+              ? Optional.empty()
+              : Optional.of(row.logStartProducers.asReadOnlyBuffer());
         });
   }
 

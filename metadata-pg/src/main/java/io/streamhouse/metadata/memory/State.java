@@ -150,6 +150,7 @@ final class State {
     long logStart;
     long committedEnd;
     @Nullable Tail tail;
+    @Nullable ByteBuffer logStartProducers;
     final TreeMap<Integer, Long> epochStarts = new TreeMap<>();
 
     /// By end offset.
@@ -173,6 +174,7 @@ final class State {
     SessionRow(NewSession session, int nodeId) {
       this.session = session;
       this.nodeId = nodeId;
+      this.draining = session.draining();
     }
   }
 

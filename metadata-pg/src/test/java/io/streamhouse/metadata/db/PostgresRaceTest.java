@@ -412,9 +412,9 @@ class PostgresRaceTest {
               case 2 -> {
                 // Below, at the end of, and above the rows that are merged.
                 if (n % 3 == 0) {
-                  manifest.raiseLogStart(lease, 10 + 10 * (n % 4));
+                  manifest.raiseLogStart(lease, 10 + 10 * (n % 4), null);
                 } else {
-                  manifest.raiseLogStart(lease, 5);
+                  manifest.raiseLogStart(lease, 5, null);
                 }
               }
               default -> {

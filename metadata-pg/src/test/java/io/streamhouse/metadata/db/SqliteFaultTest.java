@@ -151,7 +151,7 @@ class SqliteFaultTest {
             () -> store.topics().alterAgentConfigs(Optional.of(1), set, List.of())),
         lost("registerObject", () -> store.manifest().registerObject(incarnation, id(), "other")),
         lost("commit", () -> store.manifest().commit(object, segments(5))),
-        lost("raiseLogStart", () -> store.manifest().raiseLogStart(leases.getFirst(), 5)),
+        lost("raiseLogStart", () -> store.manifest().raiseLogStart(leases.getFirst(), 5, null)),
         lost("setTails", () -> store.leases().setTails(leases, Optional.empty())),
         lost("save", () -> store.groups().save(shard, "i", ByteBuffer.allocate(3))),
         lost("commitOffsets", () -> store.groups().commitOffsets(shard, "g", offsets)),

@@ -210,7 +210,10 @@ class TwinTest {
         if (!leases.isEmpty()) {
           var lease = recent(leases);
           var start = random.nextInt(1 + ends.getOrDefault(lease.key(), 0L).intValue() + 2);
-          both(store -> store.manifest().raiseLogStart(lease, start));
+          var producers =
+              random.nextBoolean() ? null : ByteBuffer.wrap(new byte[] {(byte) random.nextInt()});
+          both(store -> store.manifest().raiseLogStart(lease, start, producers));
+          both(store -> store.manifest().logStartProducers(lease.key()));
         }
       }
       case 18 -> groups();
@@ -304,7 +307,13 @@ class TwinTest {
         sessions.isEmpty() || random.nextBoolean() ? RandomIds.next(random) : any(sessions).walId();
     var node = random.nextInt(3) == 0 ? OptionalInt.empty() : OptionalInt.of(random.nextInt(3));
     var session =
-        new NewSession(RandomIds.next(random), node, wal, Optional.empty(), Map.of("A", "b:1"));
+        new NewSession(
+            RandomIds.next(random),
+            node,
+            wal,
+            Optional.empty(),
+            Map.of("A", "b:1"),
+            random.nextBoolean());
     both(store -> store.leases().register(session));
     sessions.add(session);
   }
@@ -379,7 +388,7 @@ class TwinTest {
     var taken =
         both(store -> store.leases().takeShards(session.incarnation(), wanted)).orElseThrow();
     shards.addAll(taken);
-    both(store -> store.leases().shardOwner(wanted.getFirst()));
+    both(store -> store.topics().image().shards());
     if (shards.isEmpty()) {
       return;
     }
