@@ -57,6 +57,10 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   private static final int SNAPSHOT_SEGMENTS = 32;
 
+  /// So many producers go into every segment, a kilobyte at most: then whoever leads next has their
+  /// state from one segment, and the first batch that it is sent does not wait for more.
+  private static final int SMALL_SNAPSHOT = 8;
+
   private final Lease<PartitionId> lease;
   private final Ownership ownership;
   private final WriteAheadLog wal;
@@ -885,8 +889,8 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// it, and commits slices in the order they were made.
   @Nullable FlushSlice slice(long maxBytes) {
     List<TailBatch> batches;
-    List<ProducerEntry> known = null;
-    boolean load = false;
+    boolean due;
+    boolean load;
     lock.lock();
     try {
       if (closed != null) {
@@ -897,20 +901,13 @@ public final class Partition implements Appends, WalAppend.Owner {
       if (batches.isEmpty()) {
         return null;
       }
-      boolean due =
-          bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
-      if (due && slicedProducers != null) {
-        known = slicedProducers.all();
-        bytesSinceSnapshot = 0;
-        segmentsSinceSnapshot = 0;
-      } else {
-        batches.forEach(batch -> bytesSinceSnapshot += batch.header().sizeInBytes());
-        segmentsSinceSnapshot++;
-        // Nobody has needed producer state yet, but without a snapshot now and then, whoever does
-        // would have to look through the whole log.
-        load = due && !loadingProducers;
-        loadingProducers |= load;
-      }
+      due = bytesSinceSnapshot >= SNAPSHOT_BYTES || segmentsSinceSnapshot >= SNAPSHOT_SEGMENTS;
+      batches.forEach(batch -> bytesSinceSnapshot += batch.header().sizeInBytes());
+      segmentsSinceSnapshot++;
+      // Nobody has needed producer state yet, but without a snapshot now and then, whoever does
+      // would have to look through the whole log.
+      load = due && slicedProducers == null && !loadingProducers;
+      loadingProducers |= load;
       slicedEnd = batches.getLast().header().endOffset();
       oldestUnslicedNanos = tail.addedNanos(slicedEnd, oldestUnslicedNanos);
     } finally {
@@ -923,26 +920,33 @@ public final class Partition implements Appends, WalAppend.Owner {
     for (var batch : batches) {
       changed.apply(batch.header(), time.wallMillis());
     }
-    noteSliced(changed.all());
-    if (known != null) {
-      changed.merge(known);
-    }
+    var all = noteSliced(changed, due);
     return new FlushSlice(
         this,
         batches.getFirst().header().leaderEpoch(),
         batches.getFirst().header().baseOffset(),
         batches.getLast().header().endOffset(),
         batches,
-        changed.all(),
-        known != null);
+        all == null ? changed.all() : all,
+        all != null);
   }
 
-  private void noteSliced(List<ProducerEntry> changed) {
+  /// Notes which producers wrote in a slice.
+  ///
+  /// @return all that are known as of its end, if they go into its segment
+  private @Nullable List<ProducerEntry> noteSliced(ProducerStates changed, boolean due) {
     lock.lock();
     try {
-      if (slicedProducers != null) {
-        slicedProducers.merge(changed);
+      if (slicedProducers == null) {
+        return null;
       }
+      slicedProducers.merge(changed.all());
+      if (!due && slicedProducers.size() > Math.max(SMALL_SNAPSHOT, 2 * changed.size())) {
+        return null;
+      }
+      bytesSinceSnapshot = 0;
+      segmentsSinceSnapshot = 0;
+      return slicedProducers.all();
     } finally {
       lock.unlock();
     }

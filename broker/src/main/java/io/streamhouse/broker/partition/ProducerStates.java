@@ -102,8 +102,8 @@ final class ProducerStates {
     entries.values().removeIf(expired);
   }
 
-  boolean isEmpty() {
-    return entries.isEmpty();
+  int size() {
+    return entries.size();
   }
 
   /// All entries as of now.

@@ -17,6 +17,11 @@ final class SimulatedProducer {
   private final RandomGenerator random;
   final long id;
   final int partition;
+  private long producerId;
+
+  /// Whether it begins anew again and again, so that its partition knows many.
+  private final boolean restless;
+
   final List<Sent> inFlight = new ArrayList<>();
   private int nextSequence;
   int nextValue;
@@ -39,9 +44,11 @@ final class SimulatedProducer {
 
   SimulatedProducer(long id, int partition, Target target, RandomGenerator random) {
     this.id = id;
+    this.producerId = id;
     this.partition = partition;
     this.target = target;
     this.random = random;
+    this.restless = random.nextInt(3) == 0;
   }
 
   /// A batch, and what became of its newest attempt.
@@ -69,7 +76,7 @@ final class SimulatedProducer {
               .send(
                   this,
                   Batches.idempotent(
-                      producer.id, 0, sequence, producer.target.wallMillis(), values))
+                      producer.producerId, 0, sequence, producer.target.wallMillis(), values))
               .thenAccept(attempt::complete);
     }
 
@@ -88,6 +95,10 @@ final class SimulatedProducer {
     }
     if (inFlight.isEmpty()) {
       target.lookUp(this);
+      if (restless && random.nextBoolean()) {
+        producerId += 1000;
+        nextSequence = 0;
+      }
     }
     var values = new String[1 + random.nextInt(3)];
     for (int i = 0; i < values.length; i++) {
