@@ -276,13 +276,7 @@ public final class Agent implements AutoCloseable {
     topicDefaults = topicDefaults(config, catalog.image());
     var flushSignal = new FlushSignal();
     var logs = WalDirectories.of(directory.walId(), directory.wal(), config.wal().shared());
-    if (!logs.own().equals(directory.wal())
-        && !DirectoryWalFiles.toRead(directory.wal()).sequences().isEmpty()) {
-      throw new IOException(
-          "there is a write-ahead log in "
-              + directory.wal()
-              + ": start once without streamhouse.wal.shared.dir and stop, so that it is flushed");
-    }
+    requireLog(directory, logs);
     var cluster =
         new Leadership.Cluster(
             incarnation,
@@ -571,6 +565,28 @@ public final class Agent implements AutoCloseable {
     return url.startsWith("jdbc:sqlite:")
         ? Optional.of(Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath())
         : Optional.empty();
+  }
+
+  /// The log must be where it was, or have been flushed to its end: in another place nobody would
+  /// find what was acknowledged from it.
+  private static void requireLog(DataDirectory directory, WalDirectories logs)
+      throws IOException, DataDirectoryUnusable {
+    var before = directory.log();
+    if (!Files.isDirectory(before)) {
+      boolean moved = !logs.own().equals(directory.wal()) && Files.isDirectory(logs.own());
+      if (!moved) {
+        throw new IOException(
+            "the write-ahead log was in %s, which is not there: is its volume mounted?"
+                .formatted(before));
+      }
+    } else if (!before.equals(logs.own())
+        && !DirectoryWalFiles.toRead(before).sequences().isEmpty()) {
+      throw new IOException(
+          "there is a write-ahead log in %s: start once with streamhouse.wal.shared.dir as it was (%s) and stop, so that it is flushed"
+              .formatted(before, before.equals(directory.wal()) ? "not set" : before.getParent()));
+    }
+    Files.createDirectories(logs.own());
+    directory.logIsIn(logs.own());
   }
 
   private static @Nullable DiskCache diskCache(

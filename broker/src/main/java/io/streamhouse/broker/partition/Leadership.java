@@ -37,8 +37,11 @@ public final class Leadership {
 
   private static final Logger log = LoggerFactory.getLogger(Leadership.class);
 
-  /// How long a log that could not be read is left alone.
+  /// How long a log that could not be read is left alone; twice as long each time, up to
+  /// [#RETRY_MOST], since every attempt takes leases and gives them back.
   private static final Duration RETRY_PAUSE = Duration.ofSeconds(5);
+
+  private static final Duration RETRY_MOST = Duration.ofMinutes(5);
 
   private final PartitionLeases leases;
   private final LeasePlan.Self self;
@@ -74,8 +77,11 @@ public final class Leadership {
   /// still show them as held here.
   private long releasedChanges = -1;
 
-  /// Logs that could not be read, and until when they are left alone.
-  private final Map<UUID, Long> unreadable = new HashMap<>();
+  /// Logs that could not be read when it was tried last.
+  private final Map<UUID, Unreadable> unreadable = new HashMap<>();
+
+  /// @param untilNanos when it is tried again
+  private record Unreadable(long untilNanos, Duration pause) {}
 
   /// Makes a partition out of a lease.
   public interface Opener {
@@ -299,13 +305,19 @@ public final class Leadership {
     var tails = new TailReplay(walId, grants, _ -> false);
     try {
       adopted.replay(tails::entry);
-    } catch (IOException | IllegalStateException unreadable) {
-      log.error("the log of tails cannot be read, it is tried again walId={}", walId, unreadable);
-      this.unreadable.put(walId, time.nanos() + RETRY_PAUSE.toNanos());
+    } catch (IOException | IllegalStateException damaged) {
+      var pause = pauseAfter(unreadable.get(walId));
+      log.error(
+          "the log of tails cannot be read, it is tried again walId={} seconds={}",
+          walId,
+          pause.toSeconds(),
+          damaged);
+      unreadable.put(walId, new Unreadable(time.nanos() + pause.toNanos(), pause));
       leases.release(List.of(), grants.stream().map(Grant::lease).toList());
       again = true;
       return true;
     }
+    unreadable.remove(walId);
     tails.reportDropped();
     int opened = 0;
     for (var grant : grants) {
@@ -323,13 +335,17 @@ public final class Leadership {
     return true;
   }
 
-  private boolean resting(UUID walId) {
-    var until = unreadable.get(walId);
-    if (until != null && time.nanos() - until >= 0) {
-      unreadable.remove(walId);
-      return false;
+  private static Duration pauseAfter(@Nullable Unreadable before) {
+    if (before == null) {
+      return RETRY_PAUSE;
     }
-    return until != null;
+    var twice = before.pause.multipliedBy(2);
+    return twice.compareTo(RETRY_MOST) < 0 ? twice : RETRY_MOST;
+  }
+
+  private boolean resting(UUID walId) {
+    var rests = unreadable.get(walId);
+    return rests != null && time.nanos() - rests.untilNanos < 0;
   }
 
   /// Goes on with what takes time: handing over, also what could not be before, and logs that could

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Properties;
@@ -37,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 /// | `wal.id`         | names the log in `wal/` to the cluster; never changes        |
 /// | `node.id`        | of the agent; absent until the cluster has assigned one      |
 /// | `cluster.id`     | of the first cluster it joined; no other is ever joined      |
+/// | `wal.directory`  | where the log is, if it is not in `wal/`                     |
 ///
 /// The properties file is replaced atomically and synced. Safe for use by several threads.
 public final class DataDirectory implements AutoCloseable {
@@ -55,14 +57,21 @@ public final class DataDirectory implements AutoCloseable {
   private OptionalInt nodeId;
   private final UUID walId;
   private @Nullable String clusterId;
+  private @Nullable Path logElsewhere;
 
   private DataDirectory(
-      Path root, FileChannel lockFile, OptionalInt nodeId, UUID walId, @Nullable String clusterId) {
+      Path root,
+      FileChannel lockFile,
+      OptionalInt nodeId,
+      UUID walId,
+      @Nullable String clusterId,
+      @Nullable Path logElsewhere) {
     this.root = root;
     this.lockFile = lockFile;
     this.nodeId = nodeId;
     this.walId = walId;
     this.clusterId = clusterId;
+    this.logElsewhere = logElsewhere;
   }
 
   /// Takes the directory, making it if there is none.
@@ -158,7 +167,7 @@ public final class DataDirectory implements AutoCloseable {
       return;
     }
     var now = OptionalInt.of(assigned);
-    write(text(walId, now, clusterId));
+    write(text(walId, now, clusterId, logElsewhere));
     nodeId = now;
   }
 
@@ -170,7 +179,21 @@ public final class DataDirectory implements AutoCloseable {
     }
   }
 
-  /// What the log in [#wal] is called in the cluster.
+  /// Where the log was when an agent had it last; at first in [#wal].
+  public synchronized Path log() {
+    return logElsewhere == null ? wal() : logElsewhere;
+  }
+
+  /// Keeps where the log is from now on.
+  public synchronized void logIsIn(Path directory) throws DataDirectoryUnusable {
+    var elsewhere = directory.equals(wal()) ? null : directory;
+    if (!Objects.equals(elsewhere, logElsewhere)) {
+      write(text(walId, nodeId, clusterId, elsewhere));
+      logElsewhere = elsewhere;
+    }
+  }
+
+  /// What the log is called in the cluster.
   public UUID walId() {
     return walId;
   }
@@ -185,7 +208,7 @@ public final class DataDirectory implements AutoCloseable {
   /// @throws DataDirectoryUnusable if it is tied to another
   public synchronized void join(String cluster) throws DataDirectoryUnusable {
     if (clusterId == null) {
-      write(text(walId, nodeId, cluster));
+      write(text(walId, nodeId, cluster, logElsewhere));
       clusterId = cluster;
     }
     if (!clusterId.equals(cluster)) {
@@ -277,7 +300,8 @@ public final class DataDirectory implements AutoCloseable {
         lockFile,
         known.isPresent() ? known : nodeId,
         fields.uuid("wal.id"),
-        properties.getProperty("cluster.id"));
+        properties.getProperty("cluster.id"),
+        properties.containsKey("wal.directory") ? Path.of(fields.text("wal.directory")) : null);
   }
 
   private static DataDirectory create(
@@ -291,11 +315,12 @@ public final class DataDirectory implements AutoCloseable {
       }
     }
     var walId = RandomIds.next(random);
-    Durable.replace(root, PROPERTIES, text(walId, nodeId, null));
-    return new DataDirectory(root, lockFile, nodeId, walId, null);
+    Durable.replace(root, PROPERTIES, text(walId, nodeId, null, null));
+    return new DataDirectory(root, lockFile, nodeId, walId, null, null);
   }
 
-  private static String text(UUID walId, OptionalInt nodeId, @Nullable String clusterId) {
+  private static String text(
+      UUID walId, OptionalInt nodeId, @Nullable String clusterId, @Nullable Path logElsewhere) {
     return """
     # Who this data directory belongs to. Written by StreamHouse; not for editing.
     format.version=%d
@@ -303,7 +328,10 @@ public final class DataDirectory implements AutoCloseable {
     """
             .formatted(FORMAT_VERSION, walId)
         + (nodeId.isPresent() ? "node.id=" + nodeId.getAsInt() + "\n" : "")
-        + (clusterId == null ? "" : "cluster.id=" + clusterId + "\n");
+        + (clusterId == null ? "" : "cluster.id=" + clusterId + "\n")
+        + (logElsewhere == null
+            ? ""
+            : "wal.directory=" + logElsewhere.toString().replace("\\", "\\\\") + "\n");
   }
 
   /// A name for the machine that no name server is asked for.

@@ -15,8 +15,9 @@ public record WalDirectories(UUID walId, Path own, Optional<Path> shared) {
 
   /// @param local where the log is if no volume is shared
   public static WalDirectories of(UUID walId, Path local, Optional<Path> shared) {
+    var absolute = shared.map(volume -> volume.toAbsolutePath().normalize());
     return new WalDirectories(
-        walId, shared.map(volume -> volume.resolve(walId.toString())).orElse(local), shared);
+        walId, absolute.map(volume -> volume.resolve(walId.toString())).orElse(local), absolute);
   }
 
   /// A log to read tails from; null where this agent has no access to it.

@@ -81,6 +81,27 @@ class DataDirectoryTest {
   }
 
   @Test
+  void whereTheLogIsIsKept() throws Exception {
+    var elsewhere = parent.resolve("vol\\ume: \u00fc").toAbsolutePath();
+    var root = parent.resolve("data");
+    try (var data = DataDirectory.open(root, OptionalInt.of(3), new Random(1))) {
+      assertThat(data.log()).isEqualTo(data.wal());
+      data.logIsIn(elsewhere);
+    }
+    try (var data = DataDirectory.open(root, OptionalInt.of(3), new Random(1))) {
+      assertThat(data.log()).isEqualTo(elsewhere);
+      data.join("cluster-1");
+    }
+    try (var data = DataDirectory.open(root, OptionalInt.of(3), new Random(1))) {
+      assertThat(data.log()).isEqualTo(elsewhere);
+      data.logIsIn(data.wal());
+    }
+    try (var data = DataDirectory.open(root, OptionalInt.of(3), new Random(1))) {
+      assertThat(data.log()).isEqualTo(data.wal());
+    }
+  }
+
+  @Test
   void otherNodeIdIsRefused() throws Exception {
     DataDirectory.open(parent, OptionalInt.of(0), new Random(1)).close();
     assertThatThrownBy(() -> DataDirectory.open(parent, OptionalInt.of(1), new Random(1)))

@@ -20,18 +20,18 @@ class KillLoopTest {
 
   @Test
   void killsLoseAndDoubleNothing() {
-    killAndJudge(6, Map.of());
+    killAndJudge(4, Map.of());
   }
 
   @Test
   void killsLoseAndDoubleNothingThatWasCommittedBeforeItWasAcknowledged() {
-    killAndJudge(3, Map.of("streamhouse.durability", "object"));
+    killAndJudge(2, Map.of("streamhouse.durability", "object"));
   }
 
   @Test
   void killsLoseAndDoubleNothingOfTailsThatAreMostlyInTheLog() {
     killAndJudge(
-        3,
+        2,
         Map.of(
             "streamhouse.flush.interval.ms", "600000",
             "streamhouse.flush.bytes", "524288",
@@ -42,7 +42,7 @@ class KillLoopTest {
   void killsLoseAndDoubleNothingWithPostgresAndS3() {
     assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "only StreamHouse has such places");
     killAndJudge(
-        3, Place.POSTGRESQL_AND_S3.agent(Kits.find(), directory.resolve("data"), Map.of()));
+        2, Place.POSTGRESQL_AND_S3.agent(Kits.find(), directory.resolve("data"), Map.of()));
   }
 
   private void killAndJudge(int usually, Map<String, String> settings) {
