@@ -94,6 +94,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -163,8 +164,9 @@ public final class Agent implements AutoCloseable {
   /// Stops acting as an owner of anything.
   private volatile Runnable whenSessionOver = () -> {};
 
-  /// Confined to housekeeping.
+  // Confined to housekeeping.
   private int ticksSinceLogFailed;
+  private long writtenWhenTidied;
 
   /// Something that was started, and how it is stopped.
   private record Part(String name, AutoCloseable stop) {}
@@ -276,7 +278,8 @@ public final class Agent implements AutoCloseable {
     topicDefaults = topicDefaults(config, catalog.image());
     var flushSignal = new FlushSignal();
     var logs = WalDirectories.of(directory.walId(), directory.wal(), config.wal().shared());
-    requireLog(directory, logs);
+    logs.take(directory.log(), () -> metadata.leases().tailsIn(directory.walId()).size());
+    directory.logIsIn(logs.own());
     var cluster =
         new Leadership.Cluster(
             incarnation,
@@ -313,7 +316,9 @@ public final class Agent implements AutoCloseable {
             blocking,
             computing,
             leases,
-            flushSignal);
+            flushSignal,
+            given.producerIdExpiration(),
+            time);
     var leadership =
         new Leadership(
             leases,
@@ -367,7 +372,10 @@ public final class Agent implements AutoCloseable {
     var housekeeping = new ThreadLoop("housekeeping", this::die);
     started("housekeeping", housekeeping);
     objects.tidy(blocking);
-    every(housekeeping, ObjectStores.HOUSEKEEPING_PAUSE, () -> objects.tidy(blocking));
+    every(
+        housekeeping,
+        ObjectStores.HOUSEKEEPING_PAUSE,
+        () -> tidyIfUsed(objects, flusher, blocking));
     every(
         housekeeping,
         TICK,
@@ -530,25 +538,57 @@ public final class Agent implements AutoCloseable {
     started("connections", server);
     // Stopped before the connections, so that members that wait still get an answer.
     started("groups", groups);
+    // Nothing is given away before the image says what is placed here.
+    Runnable steps =
+        () ->
+            every(
+                housekeeping,
+                HAND_OVER_STEP,
+                () -> {
+                  if (leadership.busy() && stepQueued.compareAndSet(false, true)) {
+                    changes.execute(() -> step(leadership, catalog));
+                  }
+                });
     if (clustered) {
-      var _ = metadata.leases().drain(config.nodeId(), false);
-      catalog.refresh().join();
+      takeShare(metadata.leases(), session, catalog, housekeeping, steps);
+    } else {
+      waitsFor = null;
+      steps.run();
     }
-    waitsFor = null;
-    // Only now does the image say what is placed here: nothing is given away before.
-    every(
-        housekeeping,
-        HAND_OVER_STEP,
-        () -> {
-          if (leadership.busy() && stepQueued.compareAndSet(false, true)) {
-            changes.execute(() -> step(leadership, catalog));
-          }
-        });
     if (clustered) {
       // First of all, while clients are still served.
       started("hand-over", () -> handOver(metadata.leases(), session, catalog, leadership, time));
     }
     log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);
+  }
+
+  /// Has leases placed here, now that they can be served; tried until it is known to have been
+  /// done.
+  private void takeShare(
+      Leases leases,
+      Session session,
+      StoredCatalog catalog,
+      ThreadLoop retries,
+      Runnable whenPlaced) {
+    if (session.over()) {
+      return;
+    }
+    try {
+      var _ = leases.drain(session.nodeId(), false);
+      catalog.refresh().join();
+    } catch (MetadataUnavailable | CompletionException failed) {
+      log.warn("leases cannot be taken yet, it is tried again why={}", failed.toString());
+    }
+    boolean placed =
+        catalog.image().agents().stream()
+            .anyMatch(
+                agent -> agent.incarnation().equals(session.incarnation()) && !agent.draining());
+    if (placed) {
+      waitsFor = null;
+      whenPlaced.run();
+    } else {
+      var _ = retries.after(TICK, () -> takeShare(leases, session, catalog, retries, whenPlaced));
+    }
   }
 
   /// A task that may fail with an I/O error.
@@ -565,28 +605,6 @@ public final class Agent implements AutoCloseable {
     return url.startsWith("jdbc:sqlite:")
         ? Optional.of(Path.of(url.substring("jdbc:sqlite:".length())).toAbsolutePath())
         : Optional.empty();
-  }
-
-  /// The log must be where it was, or have been flushed to its end: in another place nobody would
-  /// find what was acknowledged from it.
-  private static void requireLog(DataDirectory directory, WalDirectories logs)
-      throws IOException, DataDirectoryUnusable {
-    var before = directory.log();
-    if (!Files.isDirectory(before)) {
-      boolean moved = !logs.own().equals(directory.wal()) && Files.isDirectory(logs.own());
-      if (!moved) {
-        throw new IOException(
-            "the write-ahead log was in %s, which is not there: is its volume mounted?"
-                .formatted(before));
-      }
-    } else if (!before.equals(logs.own())
-        && !DirectoryWalFiles.toRead(before).sequences().isEmpty()) {
-      throw new IOException(
-          "there is a write-ahead log in %s: start once with streamhouse.wal.shared.dir as it was (%s) and stop, so that it is flushed"
-              .formatted(before, before.equals(directory.wal()) ? "not set" : before.getParent()));
-    }
-    Files.createDirectories(logs.own());
-    directory.logIsIn(logs.own());
   }
 
   private static @Nullable DiskCache diskCache(
@@ -819,6 +837,15 @@ public final class Agent implements AutoCloseable {
   /// Runs `task` where everything about leases runs, and waits for it.
   private static void on(Executor worker, Runnable task) {
     CompletableFuture.runAsync(task, worker).orTimeout(10, TimeUnit.SECONDS).join();
+  }
+
+  /// An agent that writes nothing asks the object store for nothing, not even what others left.
+  private void tidyIfUsed(ObjectStores objects, Flusher flusher, Executor blocking) {
+    long written = flusher.committed();
+    if (written != writtenWhenTidied) {
+      writtenWhenTidied = written;
+      objects.tidy(blocking);
+    }
   }
 
   /// A log that failed is never used again. What it had acknowledged is flushed from memory if the

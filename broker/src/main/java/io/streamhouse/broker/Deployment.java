@@ -11,11 +11,9 @@ import io.streamhouse.broker.storage.DataDirectoryUnusable;
 import io.streamhouse.broker.storage.ObjectStore;
 import io.streamhouse.broker.sweep.SweepGuard;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
-import io.streamhouse.broker.wal.WalDirectories;
 import io.streamhouse.metadata.MetadataStore;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -25,13 +23,8 @@ import java.util.function.Consumer;
 /// @param directory the agent's data directory if it has none running, which none can then start
 ///   in; empty while one runs, or if there is no such directory
 /// @param shared several agents may use the database
-/// @param sharedLogs where all agents have their logs, if on one volume
 public record Deployment(
-    MetadataStore metadata,
-    ObjectStore objects,
-    Optional<DataDirectory> directory,
-    boolean shared,
-    Optional<Path> sharedLogs)
+    MetadataStore metadata, ObjectStore objects, Optional<DataDirectory> directory, boolean shared)
     implements AutoCloseable {
 
   /// Opens what an agent of this configuration would; makes nothing that is not there.
@@ -49,11 +42,7 @@ public record Deployment(
     try {
       var metadata = metadata(config);
       return new Deployment(
-          metadata,
-          objects(storage.objects(), random),
-          directory,
-          config.metadata().shared(),
-          config.wal().shared());
+          metadata, objects(storage.objects(), random), directory, config.metadata().shared());
     } catch (IOException | RuntimeException failed) {
       directory.ifPresent(DataDirectory::close);
       throw failed;
@@ -87,16 +76,12 @@ public record Deployment(
                 .anyMatch(one -> !one.walId().equals(directory.get().walId())));
   }
 
-  /// The log in the data directory, unless its agent runs.
+  /// The log of the data directory, wherever it was last, unless its agent runs.
   public Optional<Fsck.Wal> wal() {
     return directory.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            new Fsck.Wal(
-                DirectoryWalFiles.toRead(
-                    WalDirectories.of(directory.get().walId(), directory.get().wal(), sharedLogs)
-                        .own()),
-                directory.get().walId()));
+            new Fsck.Wal(DirectoryWalFiles.toRead(directory.get().log()), directory.get().walId()));
   }
 
   /// A check of these stores.

@@ -19,11 +19,10 @@ public interface Background {
   CompletableFuture<RecordBatches> rewrite(
       RecordBatches batches, PartitionSettings settings, long nowMillis);
 
-  /// Raises the log start offset in the metadata store; false when fenced.
-  ///
-  /// @param below what is known of producers from batches below it, which is kept
+  /// Raises the log start offset in the metadata store, and keeps what is known of producers from
+  /// committed batches below it; false when fenced.
   CompletableFuture<Boolean> raiseLogStart(
-      Lease<PartitionId> lease, long logStart, List<ProducerEntry> below);
+      Lease<PartitionId> lease, long logStart, long committedEnd);
 
   /// Has the partition's row name this agent's log as where its tail is, or no log; false when
   /// fenced.

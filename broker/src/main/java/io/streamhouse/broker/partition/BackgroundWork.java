@@ -2,6 +2,7 @@ package io.streamhouse.broker.partition;
 
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.Stages;
+import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
@@ -11,6 +12,7 @@ import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.SegmentReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -29,25 +31,32 @@ public final class BackgroundWork implements Background {
   private final Executor computing;
   private final TailChanges tails;
   private final FlushSignal flush;
+  private final Duration producerExpiration;
+  private final TimeSource time;
 
   /// Opens a committed segment; blocks.
   public interface SegmentOpener {
     SegmentReader open(Segment segment) throws IOException;
   }
 
+  /// @param producerExpiration after which producers that wrote nothing are forgotten
   public BackgroundWork(
       SegmentManifest manifest,
       SegmentOpener segments,
       Executor blocking,
       Executor computing,
       PartitionLeases leases,
-      FlushSignal flush) {
+      FlushSignal flush,
+      Duration producerExpiration,
+      TimeSource time) {
     this.manifest = manifest;
     this.producers = new StoredProducers(manifest, segments);
     this.blocking = blocking;
     this.computing = computing;
     this.tails = new TailChanges(leases, blocking);
     this.flush = flush;
+    this.producerExpiration = producerExpiration;
+    this.time = time;
   }
 
   @Override
@@ -100,9 +109,19 @@ public final class BackgroundWork implements Background {
 
   @Override
   public CompletableFuture<Boolean> raiseLogStart(
-      Lease<PartitionId> lease, long logStart, List<ProducerEntry> below) {
-    var kept = below.isEmpty() ? null : StoredProducers.encode(below);
-    return Stages.supply(blocking, () -> manifest.raiseLogStart(lease, logStart, kept));
+      Lease<PartitionId> lease, long logStart, long committedEnd) {
+    return Stages.supply(
+        blocking,
+        () -> {
+          try {
+            long expired = time.wallMillis() - producerExpiration.toMillis();
+            var kept = producers.kept(lease.key(), logStart, committedEnd, expired);
+            return manifest.raiseLogStart(
+                lease, logStart, kept.isEmpty() ? null : StoredProducers.encode(kept));
+          } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+          }
+        });
   }
 
   @Override

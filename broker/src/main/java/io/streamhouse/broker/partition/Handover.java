@@ -181,7 +181,13 @@ final class Handover {
           }
         }
         case HOLDING -> {}
-        case RELEASING -> ready.add(move);
+        case RELEASING -> {
+          ready.add(move);
+          if (move.longerThan(HOLD_LIMIT, now)) {
+            // Nobody can say when there will be an answer: what waits is refused meanwhile.
+            partition.resume();
+          }
+        }
         case RELEASED -> {
           var successor = image.leader(partition.id());
           boolean known = successor != null && !successor.agent().incarnation().equals(incarnation);
@@ -224,7 +230,9 @@ final class Handover {
       move.partition.surrender(
           new Failure.NotLeader(
               next == null ? OptionalInt.empty() : OptionalInt.of(next.nodeId())));
-      move.enter(Phase.RELEASING, now);
+      if (move.phase != Phase.RELEASING) {
+        move.enter(Phase.RELEASING, now);
+      }
     }
     leases.release(flushed, List.of());
     var released = new ArrayList<PartitionId>();

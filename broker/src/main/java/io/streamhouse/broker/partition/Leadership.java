@@ -9,6 +9,7 @@ import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.Topic;
+import io.streamhouse.segment.WalDamaged;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,8 +38,8 @@ public final class Leadership {
 
   private static final Logger log = LoggerFactory.getLogger(Leadership.class);
 
-  /// How long a log that could not be read is left alone; twice as long each time, up to
-  /// [#RETRY_MOST], since every attempt takes leases and gives them back.
+  /// How long a log that could not be read is left alone; one that is damaged twice as long each
+  /// time, up to [#RETRY_MOST], since every attempt takes leases and gives them back.
   private static final Duration RETRY_PAUSE = Duration.ofSeconds(5);
 
   private static final Duration RETRY_MOST = Duration.ofMinutes(5);
@@ -306,7 +307,7 @@ public final class Leadership {
     try {
       adopted.replay(tails::entry);
     } catch (IOException | IllegalStateException damaged) {
-      var pause = pauseAfter(unreadable.get(walId));
+      var pause = damaged instanceof WalDamaged ? pauseAfter(unreadable.get(walId)) : RETRY_PAUSE;
       log.error(
           "the log of tails cannot be read, it is tried again walId={} seconds={}",
           walId,

@@ -32,6 +32,9 @@ final class Logging {
   private Row row;
   private boolean changing;
 
+  /// Appends wait for the row to be set, rather than be made an object of.
+  private boolean waking;
+
   /// A clearing whose answer never came may still be carried out, after a later setting even. Until
   /// it surely is not any more, the row is not set.
   private long notSetBeforeNanos;
@@ -79,6 +82,16 @@ final class Logging {
     return row == Row.OURS || row == Row.NONE;
   }
 
+  /// Something was appended after the row was cleared for want of appends.
+  void wake() {
+    waking = true;
+  }
+
+  /// Whether what is appended waits for the row: for one transaction, however that ends.
+  boolean waking() {
+    return waking;
+  }
+
   /// Whether appends go through the log.
   boolean on() {
     return on;
@@ -110,9 +123,14 @@ final class Logging {
       if (row == Row.ADOPTED && committedEnd < end) {
         return Action.NOTHING;
       }
-      return nowNanos - notSetBeforeNanos < 0 ? Action.NOTHING : change(Action.SET_ROW);
+      if (nowNanos - notSetBeforeNanos < 0) {
+        waking = false;
+        return Action.NOTHING;
+      }
+      return change(Action.SET_ROW);
     }
     on = false;
+    waking = false;
     return row == Row.NONE || committedEnd < end ? Action.NOTHING : change(Action.CLEAR_ROW);
   }
 
@@ -128,6 +146,7 @@ final class Logging {
   /// The row was changed, or it is not known whether.
   void changed(Action action, boolean done, long nowNanos) {
     changing = false;
+    waking = false;
     if (done) {
       row = action == Action.SET_ROW ? Row.OURS : Row.NONE;
     } else if (action == Action.CLEAR_ROW) {

@@ -423,6 +423,7 @@ public final class Partition implements Appends, WalAppend.Owner {
               result,
               settled);
       case ProducerStates.Check.Accepted _ -> {
+        wakeFromIdle(settled);
         if (!logging.on() && wal.diskLow()) {
           refuse(batches.single(), new Failure.Backpressure("disk nearly full"), result, settled);
           return;
@@ -451,7 +452,6 @@ public final class Partition implements Appends, WalAppend.Owner {
           refusedSequences.accepted(batch);
         }
         long now = time.nanos();
-        lastAppendedNanos = now;
         if (committedEnd == nextOffset) {
           oldestUnflushedNanos = now;
         }
@@ -461,12 +461,9 @@ public final class Partition implements Appends, WalAppend.Owner {
         tail.add(TailBatch.of(kept), now);
         long baseOffset = nextOffset;
         nextOffset = batch.endOffset();
-        if (!logging.on()) {
+        if (!logging.on() && !logging.waking()) {
           if (sliceableEnd == slicedEnd) {
             settled.call(background::wakeFlusher);
-            if (!settings.objectDurable()) {
-              settled.call(this::align);
-            }
           }
           sliceableEnd = nextOffset;
         }
@@ -478,6 +475,17 @@ public final class Partition implements Appends, WalAppend.Owner {
             result,
             settled);
       }
+    }
+  }
+
+  /// Something was sent: if the row names no log because nothing was for long, it is set again,
+  /// also if there is no room now for what goes without the log. Under lock.
+  private void wakeFromIdle(Settled settled) {
+    boolean slept = idle(time.nanos());
+    lastAppendedNanos = time.nanos();
+    if (slept && !logging.on() && !settings.objectDurable()) {
+      logging.wake();
+      settled.call(this::align);
     }
   }
 
@@ -795,35 +803,22 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Raises the log start in memory first, as Kafka does: if the answer of the metadata store gets
   /// lost, segments below it may be gone already.
   private void truncate(Truncation truncation) {
-    raise(truncation.offset);
+    long offset = truncation.offset;
+    raise(offset);
     var _ =
-        activeProducers()
-            .thenCompose(result ->
-                switch (result) {
-                  case ProducersResult.Known(var known) -> truncate(truncation.offset, known);
-                  case ProducersResult.Refused(var why) ->
-                      CompletableFuture.<TruncateResult>completedFuture(
-                          new TruncateResult.Refused(why));
-                })
+        background
+            .raiseLogStart(lease, offset, committedEnd)
+            .handle((done, thrown) -> {
+              if (thrown != null) {
+                return new TruncateResult.Refused(new Failure.Storage(thrown.toString()));
+              }
+              if (!done) {
+                return new TruncateResult.Refused(notLeader());
+              }
+              stored(offset);
+              return new TruncateResult.Truncated(logStart);
+            })
             .thenAccept(truncation.future::complete);
-  }
-
-  /// What is known of producers is kept: one whose batch is below the new log start may not have
-  /// heard of it, and send it again.
-  private CompletableFuture<TruncateResult> truncate(long offset, List<ProducerEntry> known) {
-    var below = known.stream().flatMap(entry -> entry.below(offset).stream()).toList();
-    return background
-        .raiseLogStart(lease, offset, below)
-        .handle((done, thrown) -> {
-          if (thrown != null) {
-            return new TruncateResult.Refused(new Failure.Storage(thrown.toString()));
-          }
-          if (!done) {
-            return new TruncateResult.Refused(notLeader());
-          }
-          stored(offset);
-          return new TruncateResult.Truncated(logStart);
-        });
   }
 
   private void raise(long offset) {
@@ -920,7 +915,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     for (var batch : batches) {
       changed.apply(batch.header(), time.wallMillis());
     }
-    var all = noteSliced(changed, due);
+    var all = snapshotAfter(changed, due);
     return new FlushSlice(
         this,
         batches.getFirst().header().leaderEpoch(),
@@ -931,13 +926,13 @@ public final class Partition implements Appends, WalAppend.Owner {
         all != null);
   }
 
-  /// Notes which producers wrote in a slice.
+  /// Takes in which producers wrote in a slice.
   ///
   /// @return all that are known as of its end, if they go into its segment
-  private @Nullable List<ProducerEntry> noteSliced(ProducerStates changed, boolean due) {
+  private @Nullable List<ProducerEntry> snapshotAfter(ProducerStates changed, boolean due) {
     lock.lock();
     try {
-      if (slicedProducers == null) {
+      if (slicedProducers == null || closed != null) {
         return null;
       }
       slicedProducers.merge(changed.all());
@@ -1050,12 +1045,14 @@ public final class Partition implements Appends, WalAppend.Owner {
   private void align() {
     Logging.Action action;
     boolean adoptedNow = false;
+    boolean wakes = false;
     lock.lock();
     try {
       if (closed != null || broken != null) {
         return;
       }
-      action = logging.next(!settings.objectDurable() && !idle(), committedEnd, time.nanos());
+      long now = time.nanos();
+      action = logging.next(!settings.objectDurable() && !idle(now), committedEnd, now);
       if (action == Logging.Action.LOG_TAIL) {
         logTail();
       }
@@ -1064,11 +1061,15 @@ public final class Partition implements Appends, WalAppend.Owner {
         held = false;
         adoptedNow = true;
       }
-      if (!logging.on()) {
+      if (!logging.on() && !logging.waking() && sliceableEnd != nextOffset) {
         sliceableEnd = nextOffset;
+        wakes = true;
       }
     } finally {
       lock.unlock();
+    }
+    if (wakes) {
+      background.wakeFlusher();
     }
     if (action == Logging.Action.SET_ROW || action == Logging.Action.CLEAR_ROW) {
       var _ =
@@ -1087,9 +1088,9 @@ public final class Partition implements Appends, WalAppend.Owner {
   }
 
   /// Whether everything is in segments and nothing was appended for long: then nobody need wait for
-  /// this agent's log if it goes. The next append has its row set again. Under lock.
-  private boolean idle() {
-    return committedEnd == nextOffset && time.nanos() - lastAppendedNanos > IDLE.toNanos();
+  /// this agent's log if it goes. Under lock.
+  private boolean idle(long nowNanos) {
+    return committedEnd == nextOffset && nowNanos - lastAppendedNanos > IDLE.toNanos();
   }
 
   private void rowChanged(Logging.Action action, boolean done) {
@@ -1102,7 +1103,23 @@ public final class Partition implements Appends, WalAppend.Owner {
     // What failed is tried again at the next tick.
     if (done) {
       align();
+    } else {
+      sliceWithoutLog();
     }
+  }
+
+  /// The row could not be set: what waited for it is acknowledged once it is committed.
+  private void sliceWithoutLog() {
+    lock.lock();
+    try {
+      if (closed != null || logging.on() || sliceableEnd == nextOffset) {
+        return;
+      }
+      sliceableEnd = nextOffset;
+    } finally {
+      lock.unlock();
+    }
+    background.wakeFlusher();
   }
 
   /// Gives the log what the tail has already, until it takes no more.

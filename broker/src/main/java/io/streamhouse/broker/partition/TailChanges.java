@@ -2,6 +2,7 @@ package io.streamhouse.broker.partition;
 
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -23,7 +24,8 @@ final class TailChanges {
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by lock. At most one for each partition waits, or is under way.
-  private List<Change> waiting = new ArrayList<>();
+  private final ArrayDeque<Change> setting = new ArrayDeque<>();
+  private final ArrayDeque<Change> clearing = new ArrayDeque<>();
   private boolean running;
 
   private record Change(Lease<PartitionId> lease, boolean ours, CompletableFuture<Boolean> held) {}
@@ -39,7 +41,7 @@ final class TailChanges {
     boolean start;
     lock.lock();
     try {
-      waiting.add(change);
+      (ours ? setting : clearing).add(change);
       start = !running;
       running = true;
     } finally {
@@ -60,8 +62,8 @@ final class TailChanges {
       List<Change> taken;
       lock.lock();
       try {
-        taken = List.copyOf(waiting.subList(0, Math.min(waiting.size(), MOST_AT_ONCE)));
-        waiting.subList(0, taken.size()).clear();
+        // Appends wait for these.
+        taken = take(setting.isEmpty() ? clearing : setting);
         if (taken.isEmpty()) {
           running = false;
           return;
@@ -69,30 +71,39 @@ final class TailChanges {
       } finally {
         lock.unlock();
       }
-      carryOut(taken.stream().filter(Change::ours).toList(), true);
-      carryOut(taken.stream().filter(change -> !change.ours).toList(), false);
+      carryOut(taken);
     }
   }
 
-  private void carryOut(List<Change> changes, boolean ours) {
-    if (changes.isEmpty()) {
+  private static List<Change> take(ArrayDeque<Change> waiting) {
+    var taken = new ArrayList<Change>();
+    while (!waiting.isEmpty() && taken.size() < MOST_AT_ONCE) {
+      taken.add(waiting.removeFirst());
+    }
+    return taken;
+  }
+
+  /// Changes that all set, or all clear.
+  private void carryOut(List<Change> changes) {
+    HashSet<Lease<PartitionId>> held;
+    try {
+      var of = changes.stream().map(Change::lease).toList();
+      held = new HashSet<>(leases.changeTails(of, changes.getFirst().ours));
+    } catch (Throwable failed) {
+      changes.forEach(change -> change.held.completeExceptionally(failed));
       return;
     }
-    try {
-      var held =
-          new HashSet<>(leases.changeTails(changes.stream().map(Change::lease).toList(), ours));
-      changes.forEach(change -> change.held.complete(held.contains(change.lease)));
-    } catch (RuntimeException failed) {
-      changes.forEach(change -> change.held.completeExceptionally(failed));
-    }
+    changes.forEach(change -> change.held.complete(held.contains(change.lease)));
   }
 
   private void refuse(RejectedExecutionException full) {
-    List<Change> refused;
+    var refused = new ArrayList<Change>();
     lock.lock();
     try {
-      refused = waiting;
-      waiting = new ArrayList<>();
+      refused.addAll(setting);
+      refused.addAll(clearing);
+      setting.clear();
+      clearing.clear();
       running = false;
     } finally {
       lock.unlock();

@@ -1,9 +1,11 @@
 package io.streamhouse.broker.wal;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Where write-ahead logs are: this agent's own, and on a volume that agents share those of others,
@@ -13,11 +15,47 @@ import org.jspecify.annotations.Nullable;
 /// @param shared the volume's directory, if there is one; `own` is in it then
 public record WalDirectories(UUID walId, Path own, Optional<Path> shared) {
 
+  /// A file beside the log's, with the log's id.
+  private static final String MARK = "streamhouse.wal";
+
   /// @param local where the log is if no volume is shared
   public static WalDirectories of(UUID walId, Path local, Optional<Path> shared) {
     var absolute = shared.map(volume -> volume.toAbsolutePath().normalize());
     return new WalDirectories(
         walId, absolute.map(volume -> volume.resolve(walId.toString())).orElse(local), absolute);
+  }
+
+  /// Takes `own` as where this agent's log is from now on. It carries a mark then, so that an empty
+  /// directory, where a volume is not mounted or was never, is not taken for an empty log.
+  ///
+  /// @param before where the log was last
+  /// @param tails how many partitions are said to have their tails in this agent's log
+  /// @throws IOException if records may be in a log that is elsewhere
+  public void take(Path before, IntSupplier tails) throws IOException {
+    if (!before.equals(own) && hasFiles(before)) {
+      throw new IOException(
+          "there is a write-ahead log in %s: start once with streamhouse.wal.shared.dir as it was (%s) and stop, so that it is flushed"
+              .formatted(before, before.endsWith(walId.toString()) ? before.getParent() : "unset"));
+    }
+    var mark = own.resolve(MARK);
+    if (!Files.exists(mark)) {
+      int named = hasFiles(own) ? 0 : tails.getAsInt();
+      if (named > 0) {
+        throw new IOException(
+            "records of %d partitions are in this agent's write-ahead log, which was in %s and is not in %s: is its volume mounted?"
+                .formatted(named, before, own));
+      }
+      Files.createDirectories(own);
+      Files.writeString(mark, walId + "\n");
+    }
+    if (!before.equals(own)) {
+      Files.deleteIfExists(before.resolve(MARK));
+    }
+  }
+
+  private static boolean hasFiles(Path directory) throws IOException {
+    return Files.isDirectory(directory)
+        && !DirectoryWalFiles.toRead(directory).sequences().isEmpty();
   }
 
   /// A log to read tails from; null where this agent has no access to it.

@@ -109,7 +109,14 @@ class MergerTest {
     var signal = new FlushSignal();
     background =
         new BackgroundWork(
-            metadata.manifest(), this::reader, Runnable::run, Runnable::run, leases, signal);
+            metadata.manifest(),
+            this::reader,
+            Runnable::run,
+            Runnable::run,
+            leases,
+            signal,
+            Duration.ofDays(1),
+            time);
     lead();
     flusher =
         new Flusher(

@@ -3,6 +3,7 @@ package io.streamhouse.broker.partition;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.runtime.Failure;
+import io.streamhouse.broker.runtime.SimulatedTime;
 import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
@@ -10,6 +11,7 @@ import io.streamhouse.protocol.RecordBatches;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -59,7 +61,9 @@ class BackgroundWorkTest {
         executor,
         executor,
         new PartitionLeases(metadata.leases(), new UUID(1, 1), new UUID(2, 2)),
-        new FlushSignal());
+        new FlushSignal(),
+        Duration.ofDays(1),
+        new SimulatedTime());
   }
 
   /// What `rewrite` refuses a batch for, kept as LZ4 or with keys required.
@@ -129,7 +133,7 @@ class BackgroundWorkTest {
         .isInstanceOf(RejectedExecutionException.class);
     assertThat(work.loadProducers(P, 10).exceptionNow())
         .isInstanceOf(RejectedExecutionException.class);
-    assertThat(work.raiseLogStart(new Lease<>(P, new UUID(9, 9), 1), 5, List.of()).exceptionNow())
+    assertThat(work.raiseLogStart(new Lease<>(P, new UUID(9, 9), 1), 5, 10).exceptionNow())
         .isInstanceOf(RejectedExecutionException.class);
   }
 }

@@ -97,7 +97,9 @@ class FlusherTest {
             Runnable::run,
             Runnable::run,
             leases,
-            signal);
+            signal,
+            Duration.ofDays(1),
+            time);
     lead();
     flusher =
         new Flusher(

@@ -95,7 +95,9 @@ class HandoverTest {
             Runnable::run,
             Runnable::run,
             leases,
-            signal),
+            signal,
+            Duration.ofDays(1),
+            time),
         time);
   }
 

@@ -68,7 +68,7 @@ class PartitionTest {
 
         @Override
         public CompletableFuture<Boolean> raiseLogStart(
-            Lease<PartitionId> lease, long logStart, List<ProducerEntry> below) {
+            Lease<PartitionId> lease, long logStart, long committedEnd) {
           return CompletableFuture.completedFuture(true);
         }
 

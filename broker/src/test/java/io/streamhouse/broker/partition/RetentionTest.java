@@ -7,6 +7,7 @@ import io.streamhouse.broker.partition.Appends.ProducersResult;
 import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.broker.storage.ObjectMissing;
 import io.streamhouse.broker.wal.SimulatedWalFiles;
 import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WalOptions.Fsync;
@@ -31,11 +32,13 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,6 +52,7 @@ class RetentionTest {
   private final SimulatedTime time = new SimulatedTime();
   private boolean raiseFails;
   private boolean unreadable;
+  private final Set<Long> lost = new HashSet<>();
   private final InMemoryMetadata metadata =
       new InMemoryMetadata(
           new Random(1),
@@ -92,6 +96,9 @@ class RetentionTest {
     if (unreadable) {
       throw new IOException("no object store");
     }
+    if (lost.contains(row.baseOffset())) {
+      throw new ObjectMissing(row.object());
+    }
     var writer = new SegmentWriter(0, null);
     writer.add(ByteBuffer.allocate(100), row.baseOffset(), row.endOffset(), -1, 10, false);
     writer.producers(states.getOrDefault(row.baseOffset(), new ProducerState(false, List.of())));
@@ -107,12 +114,12 @@ class RetentionTest {
   }
 
   /// A producer that wrote one record at each of these offsets.
-  private static ProducerEntry producer(long id, int... offsets) {
+  private ProducerEntry producer(long id, int... offsets) {
     return new ProducerEntry(
         id,
         (short) 0,
         Arrays.stream(offsets).mapToObj(at -> new WrittenBatch(at, at, at, 7)).toList(),
-        7);
+        time.wallMillis());
   }
 
   private static ProducerState state(boolean full, ProducerEntry... entries) {
@@ -155,7 +162,9 @@ class RetentionTest {
             Runnable::run,
             Runnable::run,
             new PartitionLeases(metadata.leases(), lease.incarnation(), WAL_ID),
-            new FlushSignal());
+            new FlushSignal(),
+            Duration.ofDays(1),
+            time);
     partition =
         new Partition(
             grant,
@@ -323,6 +332,34 @@ class RetentionTest {
     open(-1, -1);
     assertThat(knownProducers())
         .containsExactlyInAnyOrder(producer(1, 2, 4, 12, 17), producer(2, 5), producer(3, 13));
+  }
+
+  @Test
+  void aSegmentThatIsLostCanBeDeleted() throws IOException {
+    segments(ago(1), ago(1), ago(1));
+    states.put(0L, state(true, producer(1, 2)));
+    states.put(20L, state(false, producer(2, 25)));
+    lost.add(10L);
+    open(-1, -1);
+
+    assertThat(partition.deleteRecordsBefore(15).join())
+        .isInstanceOf(Appends.TruncateResult.Refused.class);
+    assertThat(partition.deleteRecordsBefore(20).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(20));
+    open(-1, -1);
+    assertThat(knownProducers()).containsExactlyInAnyOrder(producer(1, 2), producer(2, 25));
+  }
+
+  @Test
+  void producersThatWroteLongAgoAreForgotten() throws IOException {
+    segments(ago(1), ago(1));
+    states.put(0L, state(true, producer(1, 2)));
+    open(-1, -1);
+    time.pass(Duration.ofDays(2));
+
+    assertThat(partition.deleteRecordsBefore(10).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(10));
+    assertThat(metadata.manifest().logStartProducers(id)).isEmpty();
   }
 
   @Test

@@ -105,7 +105,9 @@ final class StoredLogDirectoryTest {
             Runnable::run,
             Runnable::run,
             leases,
-            new FlushSignal());
+            new FlushSignal(),
+            Duration.ofDays(1),
+            time);
     var image = new Image("c", metadata.topics().image());
     for (var grant : leases.take(image, EveryPartition.of(image, true))) {
       led.add(

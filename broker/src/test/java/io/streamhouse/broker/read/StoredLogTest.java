@@ -108,7 +108,9 @@ class StoredLogTest {
                 Runnable::run,
                 Runnable::run,
                 leases,
-                signal),
+                signal,
+                Duration.ofDays(1),
+                time),
             time);
     flusher =
         new Flusher(

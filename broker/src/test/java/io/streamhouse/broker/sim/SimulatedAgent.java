@@ -107,7 +107,9 @@ final class SimulatedAgent {
             Runnable::run,
             Runnable::run,
             leases,
-            signal);
+            signal,
+            Duration.ofDays(1),
+            time);
     leadership =
         new Leadership(
             leases,

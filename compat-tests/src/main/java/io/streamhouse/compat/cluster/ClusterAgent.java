@@ -164,7 +164,11 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
       case KILL -> kill();
       case RESTART -> stop();
       case PAUSE_SHORT, PAUSE_PAST_SESSION -> process.pause();
-      case DRAIN -> drain(false);
+      case DRAIN -> {
+        // What was done to it before may have ended its session: then it begins another.
+        awaitReady();
+        drain(false);
+      }
       case CUT_DATABASE -> toDatabase.cut();
       case REFUSE_DATABASE -> toDatabase.refuse(true);
       case SILENCE_DATABASE -> toDatabase.silence(true);
@@ -186,7 +190,10 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
         }
       }
       case PAUSE_SHORT, PAUSE_PAST_SESSION -> process.resume();
-      case DRAIN -> drain(true);
+      case DRAIN -> {
+        awaitReady();
+        drain(true);
+      }
       case CUT_DATABASE, CUT_OBJECTS, CUT_CLIENTS -> {
         // New connections were made at once.
       }

@@ -584,7 +584,7 @@ final class DatabaseManifest implements SegmentManifest {
           if (raised == 1) {
             deleteSegments(tx, of(lease.key()).and(SEGMENTS.END_OFFSET.le(logStart)));
             deleteEpochs(tx, lease.key(), logStart);
-            setLogStartProducers(tx, lease.key(), producers);
+            setLogStartProducers(tx, lease.key(), logStart, producers);
             return true;
           }
           var end =
@@ -601,7 +601,7 @@ final class DatabaseManifest implements SegmentManifest {
   }
 
   private static void setLogStartProducers(
-      DSLContext tx, PartitionId partition, @Nullable ByteBuffer producers) {
+      DSLContext tx, PartitionId partition, long logStart, @Nullable ByteBuffer producers) {
     if (producers == null) {
       tx.deleteFrom(LOG_START_PRODUCERS).where(producersOf(partition)).execute();
       return;
@@ -611,9 +611,11 @@ final class DatabaseManifest implements SegmentManifest {
     tx.insertInto(LOG_START_PRODUCERS)
         .set(LOG_START_PRODUCERS.TOPIC_ID, partition.topicId())
         .set(LOG_START_PRODUCERS.PARTITION, partition.partition())
+        .set(LOG_START_PRODUCERS.LOG_START, logStart)
         .set(LOG_START_PRODUCERS.PRODUCERS, bytes)
         .onConflict(LOG_START_PRODUCERS.TOPIC_ID, LOG_START_PRODUCERS.PARTITION)
         .doUpdate()
+        .set(LOG_START_PRODUCERS.LOG_START, logStart)
         .set(LOG_START_PRODUCERS.PRODUCERS, bytes)
         .execute();
   }
@@ -632,6 +634,10 @@ final class DatabaseManifest implements SegmentManifest {
         tx ->
             tx.select(LOG_START_PRODUCERS.PRODUCERS)
                 .from(LOG_START_PRODUCERS)
+                .join(PARTITIONS)
+                .on(PARTITIONS.TOPIC_ID.eq(LOG_START_PRODUCERS.TOPIC_ID))
+                .and(PARTITIONS.PARTITION.eq(LOG_START_PRODUCERS.PARTITION))
+                .and(PARTITIONS.LOG_START.eq(LOG_START_PRODUCERS.LOG_START))
                 .where(producersOf(partition))
                 .fetchOptional(LOG_START_PRODUCERS.PRODUCERS)
                 .map(ByteBuffer::wrap));
