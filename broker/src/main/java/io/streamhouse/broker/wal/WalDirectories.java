@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 public record WalDirectories(UUID walId, Path own, Optional<Path> shared) {
 
   /// A file beside the log's, with the log's id.
-  private static final String MARK = "streamhouse.wal";
+  private static final String MARK = "wal.id";
 
   /// @param local where the log is if no volume is shared
   public static WalDirectories of(UUID walId, Path local, Optional<Path> shared) {
