@@ -380,9 +380,10 @@ class PostgresRaceTest {
   /// what is left has no gap, and every object counts just what refers to it.
   @Test
   void aReplacementRacingWithAllElseLeavesNoGapAndNoWrongCount() throws Exception {
-    var replaced = 0;
     for (var round = 0; round < 3 * ROUNDS; round++) {
       var n = round;
+      // Then nothing may hinder it.
+      boolean onlyCommits = n % 5 == 4;
       var topic = topic("t" + round, 1);
       var partition = new PartitionId(topic.id(), 0);
       var lease = grants(take(0, topic)).getFirst().lease();
@@ -411,6 +412,9 @@ class PostgresRaceTest {
               case 1 -> used.add(commit(lease, 40));
               case 2 -> {
                 // Below, at the end of, and above the rows that are merged.
+                if (onlyCommits) {
+                  break;
+                }
                 if (n % 3 == 0) {
                   manifest.raiseLogStart(lease, 10 + 10 * (n % 4), null);
                 } else {
@@ -418,6 +422,9 @@ class PostgresRaceTest {
                 }
               }
               default -> {
+                if (onlyCommits) {
+                  break;
+                }
                 if (n % 3 == 1) {
                   stores.get(agent).topics().delete(topic.id());
                 } else if (n % 3 == 2) {
@@ -427,8 +434,8 @@ class PostgresRaceTest {
             }
             return Optional.<ReplaceResult>empty();
           });
-      if (results.getFirst().orElseThrow() instanceof Replaced) {
-        replaced++;
+      if (onlyCommits) {
+        assertThat(results.getFirst().orElseThrow()).isInstanceOf(Replaced.class);
       }
       var store = stores.getFirst();
       var row = store.audit().partition(partition);
@@ -451,7 +458,6 @@ class PostgresRaceTest {
             .isEqualTo(object.referring() > 0 ? ObjectState.COMMITTED : ObjectState.ABANDONED);
       }
     }
-    assertThat(replaced).isBetween(ROUNDS / 2, 3 * ROUNDS);
   }
 
   /// Whether what was put in place has gone again, with all rows at or below the log start.
