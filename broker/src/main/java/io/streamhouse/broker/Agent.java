@@ -551,13 +551,11 @@ public final class Agent implements AutoCloseable {
                 });
     if (clustered) {
       takeShare(metadata.leases(), session, catalog, housekeeping, steps);
+      // First of all, while clients are still served.
+      started("hand-over", () -> handOver(metadata.leases(), session, catalog, leadership, time));
     } else {
       waitsFor = null;
       steps.run();
-    }
-    if (clustered) {
-      // First of all, while clients are still served.
-      started("hand-over", () -> handOver(metadata.leases(), session, catalog, leadership, time));
     }
     log.info("agent started nodeId={} incarnation={}", config.nodeId(), incarnation);
   }
@@ -570,7 +568,7 @@ public final class Agent implements AutoCloseable {
       StoredCatalog catalog,
       ThreadLoop retries,
       Runnable whenPlaced) {
-    if (session.over()) {
+    if (session.over() || stopping) {
       return;
     }
     try {

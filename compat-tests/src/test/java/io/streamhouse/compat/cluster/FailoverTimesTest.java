@@ -26,9 +26,8 @@ class FailoverTimesTest {
   @Test
   void producersWaitNoLongerThanTheyMustWhenAnAgentGoes() throws Exception {
     assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "it is about agents of StreamHouse");
-    // Bounds in real time say something of a machine that has nothing else to do, which the one
-    // that
-    // verifies a change need not be.
+    // Bounds in real time say something of a machine that has nothing else to do, as one that
+    // verifies a change may have.
     assumeTrue(System.getProperty("rounds") != null, "SKIPPED: asked for with -Drounds=N only");
     var kits = Kits.find();
     boolean several = Cluster.severalAgents(kits);
