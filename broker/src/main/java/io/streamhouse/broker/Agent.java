@@ -572,21 +572,15 @@ public final class Agent implements AutoCloseable {
       return;
     }
     try {
-      var _ = leases.drain(session.nodeId(), false);
+      var _ = leases.setDraining(session.incarnation(), false);
       catalog.refresh().join();
     } catch (MetadataUnavailable | CompletionException failed) {
       log.warn("leases cannot be taken yet, it is tried again why={}", failed.toString());
-    }
-    boolean placed =
-        catalog.image().agents().stream()
-            .anyMatch(
-                agent -> agent.incarnation().equals(session.incarnation()) && !agent.draining());
-    if (placed) {
-      waitsFor = null;
-      whenPlaced.run();
-    } else {
       var _ = retries.after(TICK, () -> takeShare(leases, session, catalog, retries, whenPlaced));
+      return;
     }
+    waitsFor = null;
+    whenPlaced.run();
   }
 
   /// A task that may fail with an I/O error.
@@ -820,7 +814,7 @@ public final class Agent implements AutoCloseable {
     if (!session.holds() || !successor) {
       return;
     }
-    leases.drain(session.nodeId(), true);
+    leases.setDraining(session.incarnation(), true);
     var _ = catalog.refresh();
     var deadline = time.nanos() + HAND_OVER_LIMIT.toNanos();
     while (!leadership.all().isEmpty() && session.holds() && time.nanos() < deadline) {

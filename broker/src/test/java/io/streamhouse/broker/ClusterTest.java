@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.metadata.Leases.Claim;
+import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.Leases.Registration;
 import io.streamhouse.metadata.Leases.TakeResult;
@@ -241,6 +242,34 @@ class ClusterTest {
     awaitLeaders(Set.of(1));
     produce("b");
     assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+  }
+
+  @Test
+  void aDrainedNodeLeadsNothingWhenItIsStartedAgainEither() throws Exception {
+    start(1, Map.of());
+    start(2, Map.of());
+    createTopic(Map.of());
+    awaitLeaders(Set.of(1, 2));
+    try (var store = beside()) {
+      store.leases().drain(2, true);
+      awaitLeaders(Set.of(1));
+      stop(2);
+      start(2, Map.of());
+      // What it led before would have come back to it with the partitions of this topic.
+      try (var admin = admin()) {
+        admin.createTopics(List.of(new NewTopic("u", PARTITIONS, (short) 1))).all().get();
+      }
+      var image = store.topics().image();
+      assertThat(image.agents()).extracting(LiveAgent::nodeId).containsExactly(1, 2);
+      assertThat(image.owners())
+          .hasSize(2 * PARTITIONS)
+          .allSatisfy((_, owner) ->
+              assertThat(owner.incarnation()).isEqualTo(image.agents().getFirst().incarnation()));
+      store.leases().drain(2, false);
+      awaitLeaders(Set.of(1, 2));
+    }
+    produce("a");
+    assertThat(consume(PARTITIONS)).isEqualTo(all("a"));
   }
 
   @Test

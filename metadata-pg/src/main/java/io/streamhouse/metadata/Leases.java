@@ -29,8 +29,7 @@ public interface Leases {
   /// @param nodeId empty to have one assigned
   /// @param walId the identity of the agent's data directory
   /// @param listeners advertised addresses by listener name, `host:port`
-  /// @param draining whether it begins as if [#drain] had been asked of it, until that is taken
-  ///   back
+  /// @param draining whether it begins draining, see [#setDraining]
   record NewSession(
       UUID incarnation,
       OptionalInt nodeId,
@@ -72,10 +71,17 @@ public interface Leases {
   /// Ends one's own session and releases its leases, of shards too; tails stay as they are.
   void end(UUID incarnation);
 
-  /// Asks the live session of a node to give its leases to others, or takes that back. Idempotent.
+  /// Has a session give its leases to others and take none, as it starts or stops, or take its share
+  /// again. Idempotent.
   ///
-  /// @return false if no live session has that node id
-  boolean drain(int nodeId, boolean draining);
+  /// @return false if the session is over
+  boolean setDraining(UUID incarnation, boolean draining);
+
+  /// Has whatever runs as a node give its leases to others and take none, until that is taken back:
+  /// its sessions to come, too. Idempotent.
+  ///
+  /// @return false if no session ever had that node id
+  boolean drain(int nodeId, boolean drained);
 
   /// Takes what is free of `claims` for a session, in one transaction a chunk, raising each epoch.
   /// Free is also what this session itself holds, so a take of unknown outcome can be sent again:

@@ -706,7 +706,7 @@ public abstract class MetadataStoreContract {
   }
 
   @Test
-  void aSessionIsAskedToDrainUntilThatIsTakenBackOrItIsOver() {
+  void aNodeIsDrainedUntilThatIsTakenBackInEverySessionOfIt() {
     var agent = agent(1);
     var other = agent(2);
     assertThat(draining()).isEmpty();
@@ -715,33 +715,51 @@ public abstract class MetadataStoreContract {
     assertThat(store.leases().drain(1, true)).isTrue();
     assertThat(store.leases().drain(2, false)).isTrue();
     assertThat(draining()).containsExactly(1);
-    // It lives on, and may be registered again after an unknown outcome.
     assertThat(store.leases().renew(agent.incarnation)).isTrue();
-    assertThat(store.leases().register(session(agent)))
-        .isEqualTo(new Registration.Registered(agent.incarnation, 1));
-    assertThat(draining()).containsExactly(1);
-    assertThat(store.leases().drain(1, false)).isTrue();
-    assertThat(draining()).isEmpty();
     assertThat(store.leases().drain(3, true)).isFalse();
+    assertThat(store.leases().drain(3, false)).isFalse();
 
-    assertThat(store.leases().drain(1, true)).isTrue();
-    assertThat(store.leases().drain(2, true)).isTrue();
     agent(1, agent.walId);
-    assertThat(draining()).containsExactly(2);
+    assertThat(draining()).containsExactly(1);
     declareDead(other);
-    assertThat(store.leases().drain(2, false)).isFalse();
-    assertThat(draining()).isEmpty();
+    assertThat(store.leases().drain(2, true)).isTrue();
+    agent(2, id());
+    assertThat(draining()).containsExactly(1, 2);
+    assertThat(store.leases().drain(1, false)).isTrue();
+    assertThat(draining()).containsExactly(2);
   }
 
   @Test
-  void aSessionMayBeginDraining() {
+  void aSessionMayBeginDrainingAndDrainsByItself() {
     agent(1);
     var begun =
         new NewSession(id(), OptionalInt.of(2), id(), Optional.empty(), Map.of("A", "b:1"), true);
     store.leases().register(begun);
-    store.leases().register(begun);
     assertThat(draining()).containsExactly(2);
-    assertThat(store.leases().drain(2, false)).isTrue();
+    assertThat(store.leases().setDraining(begun.incarnation(), false)).isTrue();
+    // Registered again after an unknown outcome.
+    store.leases().register(begun);
+    assertThat(draining()).isEmpty();
+    assertThat(store.leases().setDraining(begun.incarnation(), true)).isTrue();
+    assertThat(store.leases().setDraining(begun.incarnation(), true)).isTrue();
+    assertThat(draining()).containsExactly(2);
+    store.leases().end(begun.incarnation());
+    assertThat(store.leases().setDraining(begun.incarnation(), false)).isFalse();
+    assertThat(store.leases().setDraining(id(), true)).isFalse();
+  }
+
+  @Test
+  void whatASessionSaysOfItselfAndWhatIsAskedOfItsNodeAreApart() {
+    var starting =
+        new NewSession(id(), OptionalInt.of(1), id(), Optional.empty(), Map.of("A", "b:1"), true);
+    store.leases().register(starting);
+    assertThat(store.leases().drain(1, true)).isTrue();
+    assertThat(store.leases().setDraining(starting.incarnation(), false)).isTrue();
+    assertThat(draining()).containsExactly(1);
+    assertThat(store.leases().setDraining(starting.incarnation(), true)).isTrue();
+    assertThat(store.leases().drain(1, false)).isTrue();
+    assertThat(draining()).containsExactly(1);
+    assertThat(store.leases().setDraining(starting.incarnation(), false)).isTrue();
     assertThat(draining()).isEmpty();
   }
 

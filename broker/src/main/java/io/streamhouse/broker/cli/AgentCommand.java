@@ -67,7 +67,7 @@ final class AgentCommand {
       name = "drain",
       description = {
         "Has an agent give everything it leads to the others, and take nothing more.",
-        "It goes on running and answering. A new start of it ends that, as does --undo."
+        "It goes on running and answering. That holds when it is started again, too, until --undo."
       })
   int drain(
       @Mixin DeploymentOptions options,
@@ -76,7 +76,7 @@ final class AgentCommand {
       throws Misuse, IOException {
     try (var metadata = Deployment.metadata(options.read())) {
       if (!metadata.leases().drain(nodeId, !undo)) {
-        throw new IOException("no live agent has the node.id " + nodeId);
+        throw new IOException("no agent ever had the node.id " + nodeId);
       }
     }
     out.println(undo ? "agent " + nodeId + " takes leases again" : "draining agent " + nodeId);

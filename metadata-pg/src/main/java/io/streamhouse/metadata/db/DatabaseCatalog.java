@@ -6,6 +6,7 @@ import static io.streamhouse.metadata.db.schema.Tables.AGENT_LISTENERS;
 import static io.streamhouse.metadata.db.schema.Tables.CONSUMER_OFFSETS;
 import static io.streamhouse.metadata.db.schema.Tables.COUNTERS;
 import static io.streamhouse.metadata.db.schema.Tables.DELETED_TOPICS;
+import static io.streamhouse.metadata.db.schema.Tables.DRAINED_NODES;
 import static io.streamhouse.metadata.db.schema.Tables.GROUPS;
 import static io.streamhouse.metadata.db.schema.Tables.GROUP_CONFIGS;
 import static io.streamhouse.metadata.db.schema.Tables.LOG_START_PRODUCERS;
@@ -16,7 +17,9 @@ import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
 import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
 import static io.streamhouse.metadata.db.schema.Tables.TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPIC_CONFIGS;
+import static org.jooq.impl.DSL.condition;
 import static org.jooq.impl.DSL.excluded;
+import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
@@ -166,8 +169,14 @@ final class DatabaseCatalog implements TopicCatalog {
                 .computeIfAbsent(row.value1(), _ -> new TreeMap<>())
                 .put(row.value2(), row.value3()));
     return tx.select(
-            AGENTS.INCARNATION, AGENTS.NODE_ID, AGENTS.WAL_ID, AGENTS.RACK, AGENTS.DRAINING)
+            AGENTS.INCARNATION,
+            AGENTS.NODE_ID,
+            AGENTS.WAL_ID,
+            AGENTS.RACK,
+            field(condition(AGENTS.DRAINING).or(DRAINED_NODES.NODE_ID.isNotNull())))
         .from(AGENTS)
+        .leftJoin(DRAINED_NODES)
+        .on(DRAINED_NODES.NODE_ID.eq(AGENTS.NODE_ID))
         .where(DatabaseLeases.LIVE)
         .orderBy(AGENTS.NODE_ID)
         .fetch(row ->

@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import static io.streamhouse.metadata.db.schema.Tables.AGENTS;
 import static io.streamhouse.metadata.db.schema.Tables.AGENT_LISTENERS;
+import static io.streamhouse.metadata.db.schema.Tables.DRAINED_NODES;
 import static io.streamhouse.metadata.db.schema.Tables.PARTITIONS;
 import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
 import static org.jooq.impl.DSL.currentLocalDateTime;
@@ -282,10 +283,10 @@ final class DatabaseLeases implements Leases {
   }
 
   @Override
-  public boolean drain(int nodeId, boolean draining) {
-    var session = AGENTS.NODE_ID.eq(nodeId).and(LIVE);
+  public boolean setDraining(UUID incarnation, boolean draining) {
+    var session = AGENTS.INCARNATION.eq(incarnation).and(LIVE);
     return transactions.write(
-        "drain",
+        "setDraining",
         tx -> {
           var changed =
               tx.update(AGENTS)
@@ -297,6 +298,28 @@ final class DatabaseLeases implements Leases {
             DatabaseCatalog.raiseChanges(tx);
           }
           return changed == 1 || tx.fetchExists(AGENTS, session);
+        });
+  }
+
+  @Override
+  public boolean drain(int nodeId, boolean drained) {
+    return transactions.write(
+        "drain",
+        tx -> {
+          if (!tx.fetchExists(AGENTS, AGENTS.NODE_ID.eq(nodeId))) {
+            return false;
+          }
+          var changed =
+              drained
+                  ? tx.insertInto(DRAINED_NODES)
+                      .set(DRAINED_NODES.NODE_ID, nodeId)
+                      .onConflictDoNothing()
+                      .execute()
+                  : tx.deleteFrom(DRAINED_NODES).where(DRAINED_NODES.NODE_ID.eq(nodeId)).execute();
+          if (changed == 1) {
+            DatabaseCatalog.raiseChanges(tx);
+          }
+          return true;
         });
   }
 

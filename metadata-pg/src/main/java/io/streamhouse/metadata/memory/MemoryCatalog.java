@@ -70,7 +70,7 @@ final class MemoryCatalog implements TopicCatalog {
                       s.walId(),
                       s.rack(),
                       s.listeners(),
-                      row.draining));
+                      row.draining || state.drainedNodes.contains(row.nodeId)));
             }
           }
           agents.sort(Comparator.comparingInt(LiveAgent::nodeId));

@@ -163,16 +163,34 @@ final class MemoryLeases implements Leases {
   }
 
   @Override
-  public boolean drain(int nodeId, boolean draining) {
+  public boolean setDraining(UUID incarnation, boolean draining) {
     return state.transaction(
-        "drain",
+        "setDraining",
         () -> {
-          var row = holder(nodeId);
-          if (row != null && row.draining != draining) {
+          var row = state.sessions.get(incarnation);
+          if (row == null || !row.live) {
+            return false;
+          }
+          if (row.draining != draining) {
             row.draining = draining;
             state.changes++;
           }
-          return row != null;
+          return true;
+        });
+  }
+
+  @Override
+  public boolean drain(int nodeId, boolean drained) {
+    return state.transaction(
+        "drain",
+        () -> {
+          if (state.sessions.values().stream().noneMatch(row -> row.nodeId == nodeId)) {
+            return false;
+          }
+          if (drained ? state.drainedNodes.add(nodeId) : state.drainedNodes.remove(nodeId)) {
+            state.changes++;
+          }
+          return true;
         });
   }
 

@@ -118,6 +118,7 @@ class SqliteMetadataTest extends MetadataStoreContract {
         var statement = connection.createStatement()) {
       statement.execute("drop table group_configs");
       statement.execute("drop table log_start_producers");
+      statement.execute("drop table drained_nodes");
       statement.execute("alter table consumer_offsets drop column expire_millis");
       statement.execute(
           "update agents set renewed_at = '2026-01-0' || node_id || ' 00:00:00' where node_id < 5");

@@ -246,7 +246,12 @@ class TwinTest {
       case 22 -> {
         var node = random.nextInt(4);
         var draining = random.nextBoolean();
-        both(store -> store.leases().drain(node, draining));
+        var session = any(sessions).incarnation();
+        if (random.nextBoolean()) {
+          both(store -> store.leases().drain(node, draining));
+        } else {
+          both(store -> store.leases().setDraining(session, draining));
+        }
       }
       case 23 -> {
         var wal = any(sessions).walId();
