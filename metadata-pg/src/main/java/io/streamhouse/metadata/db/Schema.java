@@ -12,7 +12,7 @@ final class Schema {
 
   /// The newest migration in `db/migration`. Compared before Flyway is asked, because looking for
   /// migrations costs a good part of a fast start.
-  static final int VERSION = 6;
+  static final int VERSION = 7;
 
   private Schema() {}
 
@@ -20,15 +20,30 @@ final class Schema {
   ///
   /// @param database its name, for people
   /// @throws SQLException if the database cannot be read
-  /// @throws IllegalStateException if a newer version of this program has written it
+  /// @throws IllegalStateException if a newer version of this program has changed it in a way that
+  ///   this one cannot live with
   static int versionOf(Connection connection, String database) throws SQLException {
     int version = versionOf(connection);
     if (version > VERSION) {
-      throw new IllegalStateException(
-          "%s has schema version %d; this program knows versions up to %d"
-              .formatted(database, version, VERSION));
+      int oldest = oldestProgram(connection);
+      if (oldest > VERSION) {
+        throw new IllegalStateException(
+            "%s has schema version %d, for programs of version %d and later; this one knows %d"
+                .formatted(database, version, oldest, VERSION));
+      }
     }
     return version;
+  }
+
+  private static int oldestProgram(Connection connection) throws SQLException {
+    try (var statement = connection.createStatement();
+        var row =
+            statement.executeQuery("select counter from counters where name = 'oldest'")) {
+      if (!row.next()) {
+        throw new SQLException("no row `oldest` in counters, which schema version 7 has put there");
+      }
+      return row.getInt(1);
+    }
   }
 
   static int versionOf(Connection connection) throws SQLException {
