@@ -8,8 +8,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
-import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
+import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.Leases.Registration;
 import io.streamhouse.metadata.Leases.TakeResult;

@@ -45,7 +45,8 @@ public record CatalogImage(
   ///
   /// @param walId the identity of its data directory
   /// @param listeners advertised addresses by listener name, `host:port`
-  /// @param draining it gives its leases to others: the session starts or stops, or its node is drained
+  /// @param draining it gives its leases to others: the session starts or stops, or its node is
+  ///   drained
   public record LiveAgent(
       UUID incarnation,
       int nodeId,

@@ -71,8 +71,8 @@ public interface Leases {
   /// Ends one's own session and releases its leases, of shards too; tails stay as they are.
   void end(UUID incarnation);
 
-  /// Has a session give its leases to others and take none, as it starts or stops, or take its share
-  /// again. Idempotent.
+  /// Has a session give its leases to others and take none, as it starts or stops, or take its
+  /// share again. Idempotent.
   ///
   /// @return false if the session is over
   boolean setDraining(UUID incarnation, boolean draining);

@@ -37,8 +37,7 @@ final class Schema {
 
   private static int oldestProgram(Connection connection) throws SQLException {
     try (var statement = connection.createStatement();
-        var row =
-            statement.executeQuery("select counter from counters where name = 'oldest'")) {
+        var row = statement.executeQuery("select counter from counters where name = 'oldest'")) {
       if (!row.next()) {
         throw new SQLException("no row `oldest` in counters, which schema version 7 has put there");
       }

@@ -49,6 +49,7 @@ final class State {
 
   /// In order of registration.
   final Map<UUID, SessionRow> sessions = new LinkedHashMap<>();
+
   final Set<Integer> drainedNodes = new HashSet<>();
 
   final List<OwnedRow> shards = new ArrayList<>();
