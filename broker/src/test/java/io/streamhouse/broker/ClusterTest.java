@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.CatalogImage;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.Leases.Claim;
 import io.streamhouse.metadata.Leases.NewSession;
@@ -123,6 +124,10 @@ class ClusterTest {
 
   /// The database, as another agent sees it.
   private MetadataStore beside() {
+    return beside(url);
+  }
+
+  private MetadataStore beside(String url) {
     var second = Duration.ofSeconds(1);
     return PostgresMetadata.open(
         new PostgresMetadata.Options(
@@ -270,6 +275,46 @@ class ClusterTest {
     }
     produce("a");
     assertThat(consume(PARTITIONS)).isEqualTo(all("a"));
+  }
+
+  @Test
+  void sessionsAndLeasesGoOnWithAStandbyOfTheDatabase() throws Exception {
+    try (var primary = PostgresServer.own();
+        var standby = primary.standby()) {
+      var database = PostgresServer.name(primary.newDatabase());
+      var both =
+          "jdbc:postgresql://127.0.0.1:%d,127.0.0.1:%d/%s?targetServerType=primary"
+              .formatted(primary.port(), standby.port(), database);
+      // The user of either; no time-out, so that a slow machine ends no session.
+      var settings =
+          Map.of(
+              "streamhouse.metadata.url",
+              both,
+              "streamhouse.metadata.user",
+              primary.user().orElseThrow(),
+              "streamhouse.session.timeout.ms",
+              "30000");
+      start(1, settings);
+      start(2, settings);
+      createTopic(Map.of());
+      awaitLeaders(Set.of(1, 2));
+      produce("a");
+      CatalogImage before;
+      try (var store = beside(both)) {
+        before = store.topics().image();
+      }
+      primary.crash();
+      standby.promote();
+      produce("b");
+      try (var store = beside(both)) {
+        var after = store.topics().image();
+        assertThat(after.agents()).isEqualTo(before.agents());
+        assertThat(after.owners()).isEqualTo(before.owners());
+      }
+      assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+      stop(1);
+      stop(2);
+    }
   }
 
   @Test

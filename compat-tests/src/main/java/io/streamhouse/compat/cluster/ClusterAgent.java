@@ -22,6 +22,7 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
   private static final int START_ATTEMPTS = 4;
   private static final Duration READY_LIMIT = Duration.ofSeconds(60);
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(60);
+  private static final int DRAIN_TRIES = 3;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
   private final int nodeId;
@@ -110,10 +111,15 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
   /// place that knows how an operator says so.
   void drain(boolean undo) {
     var node = Integer.toString(nodeId);
-    var done =
+    var command =
         undo
-            ? process.streamctl(DRAIN_LIMIT, "agent", "drain", node, "--undo")
-            : process.streamctl(DRAIN_LIMIT, "agent", "drain", node);
+            ? new String[] {"agent", "drain", node, "--undo"}
+            : new String[] {"agent", "drain", node};
+    var done = process.streamctl(DRAIN_LIMIT, command);
+    // It gives up on a database that is silent for seconds, which happens where processors are few.
+    for (int tries = 1; done.exit() != 0 && tries < DRAIN_TRIES; tries++) {
+      done = process.streamctl(DRAIN_LIMIT, command);
+    }
     if (done.exit() != 0) {
       throw new IllegalStateException("streamctl agent drain: " + done.exit() + "\n" + done.tail());
     }

@@ -44,6 +44,7 @@ public final class PostgresServer implements AutoCloseable {
   private final @Nullable Path bin;
   private final @Nullable Path directory;
   private final int port;
+  private final List<String> options;
   private @Nullable Process process;
 
   private PostgresServer(String url, @Nullable String user, @Nullable String password) {
@@ -55,15 +56,18 @@ public final class PostgresServer implements AutoCloseable {
     this.bin = null;
     this.directory = null;
     this.port = 0;
+    this.options = List.of();
   }
 
-  private PostgresServer(Path bin, Path directory, int port) {
+  /// @param options settings of the server, `name=value`
+  private PostgresServer(Path bin, Path directory, int port, List<String> options) {
     this.base = "jdbc:postgresql://127.0.0.1:" + port + "/";
     this.user = "postgres";
     this.password = null;
     this.bin = bin;
     this.directory = directory;
     this.port = port;
+    this.options = options;
   }
 
   public static synchronized PostgresServer shared() {
@@ -98,7 +102,8 @@ public final class PostgresServer implements AutoCloseable {
       throw skip(problems);
     }
     try {
-      var server = new PostgresServer(bin.get(), initialized(bin.get(), where), freePort());
+      var server =
+          new PostgresServer(bin.get(), initialized(bin.get(), where), freePort(), List.of());
       server.start();
       return server;
     } catch (IOException e) {
@@ -123,14 +128,7 @@ public final class PostgresServer implements AutoCloseable {
   }
 
   private static Path initialized(Path bin, Path where) throws IOException {
-    var directory =
-        Files.isWritable(where)
-            ? Files.createTempDirectory(where, "streamhouse-postgres")
-            : Files.createTempDirectory("streamhouse-postgres");
-    if (root()) {
-      Files.setAttribute(directory, "unix:uid", NOBODY);
-      Files.setAttribute(directory, "unix:gid", NOBODY);
-    }
+    var directory = newDirectory(where);
     try {
       run(
           List.of(
@@ -146,6 +144,54 @@ public final class PostgresServer implements AutoCloseable {
       throw e;
     }
     return directory;
+  }
+
+  private static Path newDirectory(Path where) throws IOException {
+    var directory =
+        Files.isWritable(where)
+            ? Files.createTempDirectory(where, "streamhouse-postgres")
+            : Files.createTempDirectory("streamhouse-postgres");
+    if (root()) {
+      Files.setAttribute(directory, "unix:uid", NOBODY);
+      Files.setAttribute(directory, "unix:gid", NOBODY);
+    }
+    return directory;
+  }
+
+  /// Starts another one that follows this one, which from then on answers a commit when both have
+  /// it. For that this one, started by [#own], is stopped and started again.
+  public PostgresServer standby() throws IOException, SQLException {
+    if (bin == null || directory == null) {
+      throw new IllegalStateException("not started here");
+    }
+    stop();
+    var copy = newDirectory(directory.getParent());
+    try {
+      var data = copy.resolve("data").toString();
+      run(List.of("cp", "-a", directory.resolve("data").toString(), data));
+      run(List.of("touch", data + "/standby.signal"));
+      start();
+      var standby =
+          new PostgresServer(
+              bin,
+              copy,
+              freePort(),
+              List.of("primary_conninfo=host=127.0.0.1 user=postgres port=" + port));
+      standby.start();
+      execute(
+          base + "postgres",
+          "alter system set synchronous_standby_names = '*'",
+          "select pg_reload_conf()");
+      return standby;
+    } catch (IOException | SQLException e) {
+      PostgresPrograms.delete(copy);
+      throw e;
+    }
+  }
+
+  /// Has a [#standby] take writes, once the one it follows is gone.
+  public void promote() throws SQLException {
+    execute(base + "postgres", "select pg_promote(true, 30)");
   }
 
   private static boolean root() {
@@ -187,21 +233,22 @@ public final class PostgresServer implements AutoCloseable {
     if (bin == null || directory == null || process != null) {
       throw new IllegalStateException("not to be started");
     }
-    var started =
-        builder(
-                List.of(
-                    bin.resolve("postgres").toString(),
-                    "-D",
-                    directory.resolve("data").toString(),
-                    "-p",
-                    String.valueOf(port),
-                    "-c",
-                    "listen_addresses=127.0.0.1",
-                    "-c",
-                    "unix_socket_directories=",
-                    "-c",
-                    "shared_buffers=32MB"))
-            .start();
+    var command =
+        new ArrayList<>(
+            List.of(
+                bin.resolve("postgres").toString(),
+                "-D",
+                directory.resolve("data").toString(),
+                "-p",
+                String.valueOf(port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "shared_buffers=32MB"));
+    options.forEach(option -> command.addAll(List.of("-c", option)));
+    var started = builder(command).start();
     var output =
         new BufferedReader(new InputStreamReader(started.getInputStream(), StandardCharsets.UTF_8));
     var said = new StringBuilder();
@@ -210,7 +257,8 @@ public final class PostgresServer implements AutoCloseable {
         throw new IOException("postgres ended: " + said);
       }
       said.append(line).append('\n');
-      if (line.contains("ready to accept connections")) {
+      if (line.contains("ready to accept connections")
+          || line.contains("ready to accept read-only connections")) {
         break;
       }
     }
