@@ -73,12 +73,17 @@ final class ClusterAgent implements Nemesis.Target, AutoCloseable {
   /// Starts it, and returns when it serves clients. One that ends because a store does not answer
   /// in time is started again, as whatever supervises it would do.
   void start() {
+    boot();
+    awaitReady();
+  }
+
+  /// Starts it, and waits no longer than until it listens.
+  void boot() {
     for (int attempt = 1; !startOnce(attempt); attempt++) {
       System.out.println(name() + " did not start, attempt " + attempt + " of " + START_ATTEMPTS);
     }
     meantToRun = true;
     toAgent.target(process.port());
-    awaitReady();
   }
 
   private boolean startOnce(int attempt) {

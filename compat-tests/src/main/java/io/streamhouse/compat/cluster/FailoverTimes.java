@@ -18,8 +18,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.opentest4j.TestAbortedException;
 
 /// How long producers wait when an agent goes: the time from `kill -9` to the next acknowledged
-/// record of each partition that it led, and the longest time between two acknowledgements of each
-/// partition it led while it is drained, stopped by SIGTERM, and back.
+/// record of each partition that it led (where only it can lead them, also from when it listens
+/// again), and the longest time between two acknowledgements of each partition it led while it is
+/// drained, stopped by SIGTERM, and back.
 ///
 /// As a command: `FailoverTimes [--rounds N] [--agents N] [--durability object|local|shared]
 /// [--session MILLIS] [--topics N] [--partitions N] [--data DIR] [-X server.setting=value]…`
@@ -29,6 +30,7 @@ public final class FailoverTimes {
   enum Event {
     NOTHING,
     KILLED,
+    SERVES_AGAIN,
     BACK_AFTER_KILL,
     DRAINED,
     BACK_AFTER_DRAIN,
@@ -45,7 +47,7 @@ public final class FailoverTimes {
   private static final Duration AT_REST = Duration.ofSeconds(3);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
 
-  /// What was measured: for KILLED the time until the next acknowledged record, else the longest
+  /// What was measured: for KILLED and SERVES_AGAIN the time until the next acknowledged record, else the longest
   /// time between two acknowledgements, one for each partition the agent led and each round.
   record Figures(Cluster.Setup setup, Map<Event, Percentiles> times) {
 
@@ -122,12 +124,20 @@ public final class FailoverTimes {
     boolean alone =
         cluster.setup().agents() == 1 || cluster.setup().durability() == Cluster.Durability.LOCAL;
     if (alone) {
-      agent.start();
+      agent.boot();
     }
+    long back = clock.nanos();
     for (int partition : led) {
-      note(Event.KILLED, Duration.ofNanos(prober.awaitAfter(partition, killed, LIMIT) - killed));
+      long acknowledged = prober.awaitAfter(partition, killed, LIMIT);
+      note(Event.KILLED, Duration.ofNanos(acknowledged - killed));
+      if (alone) {
+        note(Event.SERVES_AGAIN, Duration.ofNanos(Math.max(0, acknowledged - back)));
+      }
     }
     say(Event.KILLED, agent, led);
+    if (alone) {
+      agent.awaitReady();
+    }
     if (!alone) {
       back(admin, prober, agent, Event.BACK_AFTER_KILL, agent::start);
     }
