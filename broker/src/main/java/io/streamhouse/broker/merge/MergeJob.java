@@ -396,17 +396,18 @@ final class MergeJob implements AutoCloseable {
     /// Full where that is known without looking further back, and wherever it is worth the look.
     ProducerState state(MergeRun of) throws IOException {
       var stored = new StoredProducers(manifest, row -> open(row));
-      if (full) {
-        // Nothing older need be read.
-      } else if (of.first()) {
-        stored.belowLogStart(of.partition().id()).forEach(this::merge);
-        full = true;
-      } else if (any && of.own()) {
-        stored.asOf(of.partition().id(), of.endOffset()).forEach(this::merge);
-        full = true;
+      // Nothing older need be read where all is known, or more than is remembered.
+      if (!full && !StoredProducers.enough(entries.values())) {
+        if (of.first()) {
+          stored.belowLogStart(of.partition().id()).forEach(this::merge);
+        } else if (any && of.own()) {
+          stored.asOf(of.partition().id(), of.endOffset()).forEach(this::merge);
+        } else {
+          return new ProducerState(
+              false, entries.values().stream().map(ProducerEntry::snapshot).toList());
+        }
       }
-      return new ProducerState(
-          full, entries.values().stream().map(ProducerEntry::snapshot).toList());
+      return StoredProducers.full(entries.values());
     }
 
     private void merge(ProducerEntry entry) {

@@ -51,6 +51,8 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// After how long without appends the row of a flushed partition names no log any more.
   private static final Duration IDLE = Duration.ofSeconds(30);
 
+  private static final Duration FORGET_INTERVAL = Duration.ofMinutes(1);
+
   /// A segment gets a full snapshot of producer state at least this often, so that reading the
   /// state back looks at a bounded part of the log.
   private static final long SNAPSHOT_BYTES = 64L << 20;
@@ -136,6 +138,9 @@ public final class Partition implements Appends, WalAppend.Owner {
   private final List<Advance> advances = new ArrayList<>();
   private final List<Truncation> truncations = new ArrayList<>();
 
+  /// When expired ones were looked for last.
+  private long forgotProducersNanos;
+
   /// Who asked for `producers` before they were read back.
   private final List<CompletableFuture<ProducersResult>> askedForProducers = new ArrayList<>();
 
@@ -209,6 +214,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     this.nextOffset = tail.end();
     this.durableEnd = nextOffset;
     this.highWatermark = nextOffset;
+    this.forgotProducersNanos = time.nanos();
     this.adopted = adopted;
     this.adoptedEnd = adopted == null ? 0 : nextOffset;
     this.adopting = adopted != null;
@@ -1141,16 +1147,35 @@ public final class Partition implements Appends, WalAppend.Owner {
       advance(settled);
       dropRecent();
       refusedSequences.expire(time.nanos());
-      long expired = time.wallMillis() - producerExpiration.toMillis();
-      if (producers != null && slicedProducers != null && committedEnd == nextOffset) {
-        producers.removeIf(entry -> entry.lastTimestamp() < expired);
-        slicedProducers.removeIf(entry -> entry.lastTimestamp() < expired);
-      }
+      forgetProducers(producerExpiration);
     } finally {
       lock.unlock();
     }
     settled.run();
     align();
+  }
+
+  /// Under lock. Looks through all of them, so not at every tick.
+  private void forgetProducers(Duration expiration) {
+    if (producers == null || slicedProducers == null) {
+      return;
+    }
+    long now = time.nanos();
+    int most = Math.max(producers.size(), slicedProducers.size());
+    if (most <= ProducerStates.MOST && now - forgotProducersNanos < FORGET_INTERVAL.toNanos()) {
+      return;
+    }
+    forgotProducersNanos = now;
+    long expired = time.wallMillis() - expiration.toMillis();
+    producers.forget(expired, committedEnd);
+    slicedProducers.forget(expired, committedEnd);
+    if (most > ProducerStates.MOST) {
+      log.warn(
+          "producers wrote under too many ids: those not heard of for longest are forgotten, their"
+              + " batches are not told from new ones any more partition={} producers={}",
+          id(),
+          most);
+    }
   }
 
   /// Lets appends wait from now on, so that what is here can be flushed to its end.
@@ -1257,6 +1282,8 @@ public final class Partition implements Appends, WalAppend.Owner {
                   applyTail(committed, slicedEnd);
                   slicedProducers = committed;
                   producers = current;
+                  // What was stored may have expired since: the next tick looks.
+                  forgotProducersNanos = time.nanos() - FORGET_INTERVAL.toNanos();
                   tellProducers(new ProducersResult.Known(current.all()), settled);
                 } else {
                   refuseIngress(thrown, settled);

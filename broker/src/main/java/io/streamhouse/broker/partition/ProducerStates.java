@@ -3,11 +3,12 @@ package io.streamhouse.broker.partition;
 import io.streamhouse.broker.partition.ProducerEntry.WrittenBatch;
 import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.protocol.RecordBatch;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 
 /// Kafka's sequence rules for the idempotent producers of one partition. Guarded by its owner's
 /// lock.
@@ -21,6 +22,11 @@ import java.util.function.Predicate;
 /// | continuing its last, wrap at 2^31 | accepted                                     |
 /// | anything else                     | `OUT_OF_ORDER_SEQUENCE_NUMBER`               |
 final class ProducerStates {
+
+  /// How many producers are remembered at most: whoever writes under ever new ids, as a client that
+  /// lives for one request does, must not take memory without end, nor may a snapshot outgrow what
+  /// a segment takes. Of more, those heard of last are; the others are as good as expired.
+  static final int MOST = 100_000;
 
   private final Map<Long, ProducerEntry> entries = new HashMap<>();
 
@@ -98,8 +104,37 @@ final class ProducerStates {
     others.forEach(this::merge);
   }
 
-  void removeIf(Predicate<ProducerEntry> expired) {
-    entries.values().removeIf(expired);
+  /// Forgets producers that were not heard of since `expiredMillis`, and those above [#MOST].
+  ///
+  /// @param committedEnd who wrote at or above it is kept: replay would know it again
+  void forget(long expiredMillis, long committedEnd) {
+    long oldest = Math.max(expiredMillis, oldestOfMost());
+    entries
+        .values()
+        .removeIf(
+            entry -> entry.lastTimestamp() < oldest && entry.latest().endOffset() <= committedEnd);
+  }
+
+  /// What an entry must have been heard of since to be among the most that are kept. Some less are
+  /// kept than may be, so that this is not looked for each time that one more comes.
+  private long oldestOfMost() {
+    if (entries.size() <= MOST) {
+      return Long.MIN_VALUE;
+    }
+    long[] heard = entries.values().stream().mapToLong(ProducerEntry::lastTimestamp).toArray();
+    Arrays.sort(heard);
+    return heard[heard.length - MOST * 9 / 10];
+  }
+
+  /// Of these the [#MOST] that were heard of last.
+  static List<ProducerEntry> newest(Collection<ProducerEntry> entries) {
+    if (entries.size() <= MOST) {
+      return List.copyOf(entries);
+    }
+    return entries.stream()
+        .sorted(Comparator.comparingLong(ProducerEntry::lastTimestamp).reversed())
+        .limit(MOST)
+        .toList();
   }
 
   int size() {

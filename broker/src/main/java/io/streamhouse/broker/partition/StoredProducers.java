@@ -10,6 +10,7 @@ import io.streamhouse.segment.SegmentDamaged;
 import io.streamhouse.segment.SegmentDamaged.Kind;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
@@ -58,7 +59,7 @@ public final class StoredProducers {
     for (int look = 0; look < MOST_LOOKS; look++) {
       var states = new ProducerStates();
       if (collect(partition, end, logStart, states)) {
-        states.removeIf(entry -> entry.lastTimestamp() < expiredMillis);
+        states.forget(expiredMillis, end);
         return states.all().stream().flatMap(entry -> entry.below(logStart).stream()).toList();
       }
     }
@@ -82,8 +83,19 @@ public final class StoredProducers {
         .toList();
   }
 
+  /// Whether a segment need say no more than this, since whoever reads it remembers no more.
+  public static boolean enough(Collection<ProducerEntry> entries) {
+    return entries.size() >= ProducerStates.MOST;
+  }
+
+  /// State that says all there is to remember, of the producers that were heard of last.
+  public static ProducerState full(Collection<ProducerEntry> entries) {
+    return new ProducerState(
+        true, ProducerStates.newest(entries).stream().map(ProducerEntry::snapshot).toList());
+  }
+
   static ByteBuffer encode(List<ProducerEntry> entries) {
-    return new ProducerState(true, entries.stream().map(ProducerEntry::snapshot).toList()).encode();
+    return full(entries).encode();
   }
 
   /// @param lostBelow segments that end there or before may be unreadable

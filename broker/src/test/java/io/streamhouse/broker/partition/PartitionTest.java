@@ -384,6 +384,33 @@ class PartitionTest {
   }
 
   @Test
+  void producersExpireWhereSomethingIsAlwaysUncommitted() {
+    produce(0, 0, "a");
+    wal.poll();
+    partition.committed(requireNonNull(partition.slice(1 << 20)));
+    time.pass(Duration.ofDays(2));
+    append("b");
+    wal.poll();
+    partition.tick(Duration.ofDays(1));
+    var known = (ProducersResult.Known) partition.activeProducers().join();
+    assertThat(known.producers()).isEmpty();
+    // Of a producer that is forgotten any sequence is taken.
+    var unknown = produce(0, 7, "c");
+    wal.poll();
+    assertThat(offset(unknown)).isEqualTo(2);
+  }
+
+  @Test
+  void producersWhoseBatchesAreNotCommittedDoNotExpire() {
+    produce(0, 0, "a");
+    wal.poll();
+    time.pass(Duration.ofDays(2));
+    partition.tick(Duration.ofDays(1));
+    var known = (ProducersResult.Known) partition.activeProducers().join();
+    assertThat(known.producers()).hasSize(1);
+  }
+
+  @Test
   void producerStateIsReadBackBeforeTheFirstIdempotentAppend() {
     partition = partition(10, List.of());
     var retry = produce(0, 4, "old");
