@@ -239,6 +239,7 @@ public final class Agent implements AutoCloseable {
                     : OptionalInt.of(given.nodeId()),
                 directory.walId(),
                 given.rack(),
+                given.group(),
                 advertised,
                 // Others lead what is placed here until this agent serves.
                 clustered),
@@ -576,8 +577,21 @@ public final class Agent implements AutoCloseable {
       catalog.refresh().join();
     } catch (MetadataUnavailable | CompletionException failed) {
       log.warn("leases cannot be taken yet, it is tried again why={}", failed.toString());
+    }
+    var self =
+        catalog.image().agents().stream()
+            .filter(agent -> agent.incarnation().equals(session.incarnation()))
+            .findFirst();
+    // A refresh may end without an image if the database goes away meanwhile.
+    if (self.isEmpty() || self.get().draining()) {
       var _ = retries.after(TICK, () -> takeShare(leases, session, catalog, retries, whenPlaced));
       return;
+    }
+    if (self.get().drained()) {
+      log.warn(
+          "node is drained: it leads nothing while others can, until `streamctl agent drain {}"
+              + " --undo`",
+          session.nodeId());
     }
     waitsFor = null;
     whenPlaced.run();

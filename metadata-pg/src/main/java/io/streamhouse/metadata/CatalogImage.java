@@ -44,14 +44,17 @@ public record CatalogImage(
   /// An agent whose session is live.
   ///
   /// @param walId the identity of its data directory
+  /// @param group of the topics it is to lead; empty if it is in none
   /// @param listeners advertised addresses by listener name, `host:port`
-  /// @param draining it gives its leases to others: the session starts or stops, or its node is
-  ///   drained
+  /// @param draining it gives its leases to others and takes none, since it starts or stops
+  /// @param drained the same, since that was asked of its node
   public record LiveAgent(
       UUID incarnation,
       int nodeId,
       UUID walId,
       Optional<String> rack,
+      String group,
       Map<String, String> listeners,
-      boolean draining) {}
+      boolean draining,
+      boolean drained) {}
 }

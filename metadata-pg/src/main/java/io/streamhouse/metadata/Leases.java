@@ -28,6 +28,7 @@ public interface Leases {
   /// @param incarnation chosen by the agent, never used before
   /// @param nodeId empty to have one assigned
   /// @param walId the identity of the agent's data directory
+  /// @param group of agents, see [CatalogImage.LiveAgent]
   /// @param listeners advertised addresses by listener name, `host:port`
   /// @param draining whether it begins draining, see [#setDraining]
   record NewSession(
@@ -35,17 +36,18 @@ public interface Leases {
       OptionalInt nodeId,
       UUID walId,
       Optional<String> rack,
+      String group,
       Map<String, String> listeners,
       boolean draining) {
 
-    /// A session that is not draining.
+    /// A session of no group that is not draining.
     public NewSession(
         UUID incarnation,
         OptionalInt nodeId,
         UUID walId,
         Optional<String> rack,
         Map<String, String> listeners) {
-      this(incarnation, nodeId, walId, rack, listeners, false);
+      this(incarnation, nodeId, walId, rack, "", listeners, false);
     }
   }
 

@@ -47,6 +47,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -346,14 +347,18 @@ public abstract class MetadataStoreContract {
                 1,
                 one.walId,
                 session(one).rack(),
+                session(one).group(),
                 session(one).listeners(),
+                false,
                 false),
             new CatalogImage.LiveAgent(
                 two.incarnation,
                 2,
                 two.walId,
                 session(two).rack(),
+                session(two).group(),
                 session(two).listeners(),
+                false,
                 false));
     declareDead(two);
     assertThat(store.topics().image().owners()).isEmpty();
@@ -709,31 +714,32 @@ public abstract class MetadataStoreContract {
   void aNodeIsDrainedUntilThatIsTakenBackInEverySessionOfIt() {
     var agent = agent(1);
     var other = agent(2);
-    assertThat(draining()).isEmpty();
+    assertThat(drained()).isEmpty();
     assertThat(store.leases().drain(1, true)).isTrue();
-    assertThat(draining()).containsExactly(1);
+    assertThat(drained()).containsExactly(1);
     assertThat(store.leases().drain(1, true)).isTrue();
     assertThat(store.leases().drain(2, false)).isTrue();
-    assertThat(draining()).containsExactly(1);
+    assertThat(drained()).containsExactly(1);
     assertThat(store.leases().renew(agent.incarnation)).isTrue();
     assertThat(store.leases().drain(3, true)).isFalse();
     assertThat(store.leases().drain(3, false)).isFalse();
 
     agent(1, agent.walId);
-    assertThat(draining()).containsExactly(1);
+    assertThat(drained()).containsExactly(1);
     declareDead(other);
     assertThat(store.leases().drain(2, true)).isTrue();
     agent(2, id());
-    assertThat(draining()).containsExactly(1, 2);
+    assertThat(drained()).containsExactly(1, 2);
     assertThat(store.leases().drain(1, false)).isTrue();
-    assertThat(draining()).containsExactly(2);
+    assertThat(drained()).containsExactly(2);
   }
 
   @Test
   void aSessionMayBeginDrainingAndDrainsByItself() {
     agent(1);
     var begun =
-        new NewSession(id(), OptionalInt.of(2), id(), Optional.empty(), Map.of("A", "b:1"), true);
+        new NewSession(
+            id(), OptionalInt.of(2), id(), Optional.empty(), "g", Map.of("A", "b:1"), true);
     store.leases().register(begun);
     assertThat(draining()).containsExactly(2);
     assertThat(store.leases().setDraining(begun.incarnation(), false)).isTrue();
@@ -751,21 +757,44 @@ public abstract class MetadataStoreContract {
   @Test
   void whatASessionSaysOfItselfAndWhatIsAskedOfItsNodeAreApart() {
     var starting =
-        new NewSession(id(), OptionalInt.of(1), id(), Optional.empty(), Map.of("A", "b:1"), true);
+        new NewSession(
+            id(), OptionalInt.of(1), id(), Optional.empty(), "", Map.of("A", "b:1"), true);
     store.leases().register(starting);
     assertThat(store.leases().drain(1, true)).isTrue();
-    assertThat(store.leases().setDraining(starting.incarnation(), false)).isTrue();
-    assertThat(draining()).containsExactly(1);
-    assertThat(store.leases().setDraining(starting.incarnation(), true)).isTrue();
-    assertThat(store.leases().drain(1, false)).isTrue();
     assertThat(draining()).containsExactly(1);
     assertThat(store.leases().setDraining(starting.incarnation(), false)).isTrue();
     assertThat(draining()).isEmpty();
+    assertThat(drained()).containsExactly(1);
+    assertThat(store.leases().setDraining(starting.incarnation(), true)).isTrue();
+    assertThat(store.leases().drain(1, false)).isTrue();
+    assertThat(draining()).containsExactly(1);
+    assertThat(drained()).isEmpty();
+  }
+
+  @Test
+  void aSessionIsOfTheGroupItWasRegisteredWith() {
+    agent(1);
+    store
+        .leases()
+        .register(
+            new NewSession(
+                id(), OptionalInt.of(2), id(), Optional.empty(), "g", Map.of("A", "b:1"), false));
+    assertThat(store.topics().image().agents())
+        .extracting(CatalogImage.LiveAgent::group)
+        .containsExactly("", "g");
   }
 
   private List<Integer> draining() {
+    return nodes(CatalogImage.LiveAgent::draining);
+  }
+
+  private List<Integer> drained() {
+    return nodes(CatalogImage.LiveAgent::drained);
+  }
+
+  private List<Integer> nodes(Predicate<CatalogImage.LiveAgent> which) {
     return store.topics().image().agents().stream()
-        .filter(CatalogImage.LiveAgent::draining)
+        .filter(which)
         .map(CatalogImage.LiveAgent::nodeId)
         .toList();
   }

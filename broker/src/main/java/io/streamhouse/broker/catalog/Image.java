@@ -1,5 +1,6 @@
 package io.streamhouse.broker.catalog;
 
+import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.metadata.CatalogImage;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.PartitionId;
@@ -21,7 +22,10 @@ public final class Image {
   private final Map<String, Topic> byName;
   private final Map<UUID, Topic> byId;
   private final Map<UUID, LiveAgent> agents;
-  private final List<LiveAgent> willing;
+
+  /// Who takes leases, by their group; those of no group stand for every other.
+  private final Map<String, List<LiveAgent>> willing;
+
   private final String clusterId;
 
   public Image(String clusterId, CatalogImage stored) {
@@ -29,7 +33,7 @@ public final class Image {
     this.stored = stored;
     this.byName = HashMap.newHashMap(stored.topics().size());
     this.byId = HashMap.newHashMap(stored.topics().size());
-    this.willing = Placement.willing(stored.agents());
+    this.willing = Placement.byGroup(Placement.willing(stored.agents()));
     this.agents = HashMap.newHashMap(stored.agents().size());
     for (var topic : stored.topics()) {
       byName.put(topic.name(), topic);
@@ -76,7 +80,9 @@ public final class Image {
 
   /// Who should lead a partition; null when no agent is live.
   public @Nullable LiveAgent preferred(PartitionId partition) {
-    return Placement.of(partition, willing);
+    var topic = byId.get(partition.topicId());
+    String group = topic == null ? "" : TopicConfig.leaderGroup(topic.configs());
+    return Placement.of(partition, willing(group));
   }
 
   /// Who coordinates the groups of a shard, if anybody does.
@@ -87,7 +93,12 @@ public final class Image {
 
   /// Who should coordinate the groups of a shard; null when no agent is live.
   public @Nullable LiveAgent preferredCoordinator(int shard) {
-    return Placement.ofShard(shard, willing);
+    return Placement.ofShard(shard, willing(""));
+  }
+
+  private List<LiveAgent> willing(String group) {
+    var own = willing.get(group);
+    return own != null ? own : willing.getOrDefault("", List.of());
   }
 
   /// In whose log the tail of a partition is that nobody holds; null where it has none, or where

@@ -3,6 +3,8 @@ package io.streamhouse.broker.catalog;
 import io.streamhouse.metadata.CatalogImage.LiveAgent;
 import io.streamhouse.metadata.PartitionId;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Which agent should lead a partition: rendezvous hashing over the live agents, so that everyone
@@ -13,11 +15,24 @@ public final class Placement {
 
   private Placement() {}
 
-  /// Of these agents those that take leases: all that are not being drained, or all where nobody
-  /// else is there to take over.
+  /// Of these agents those that take leases: all that neither start nor stop and are not drained;
+  /// where there are none, those that are drained and serve; or else all.
   public static List<LiveAgent> willing(List<LiveAgent> agents) {
-    var willing = agents.stream().filter(agent -> !agent.draining()).toList();
-    return willing.isEmpty() ? agents : willing;
+    var serving = agents.stream().filter(agent -> !agent.draining()).toList();
+    var willing = serving.stream().filter(agent -> !agent.drained()).toList();
+    if (!willing.isEmpty()) {
+      return willing;
+    }
+    return serving.isEmpty() ? agents : serving;
+  }
+
+  /// By group those of these agents that lead what names it. What names a group that is not here,
+  /// or none, is led by those of no group, which is empty; they are all where each has a group:
+  /// better led by others than by nobody.
+  public static Map<String, List<LiveAgent>> byGroup(List<LiveAgent> willing) {
+    var groups = willing.stream().collect(Collectors.groupingBy(LiveAgent::group));
+    groups.putIfAbsent("", willing);
+    return groups;
   }
 
   /// The agent with the highest score for this partition, ties to the lower node id; null when

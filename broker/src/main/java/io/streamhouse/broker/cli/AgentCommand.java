@@ -32,7 +32,8 @@ final class AgentCommand {
   int list(@Mixin DeploymentOptions options) throws Misuse, IOException {
     try (var metadata = Deployment.metadata(options.read())) {
       var image = metadata.topics().image();
-      var table = new Table("agent", "address", "rack", "partitions", "group shards", "state");
+      var table =
+          new Table("agent", "address", "rack", "group", "partitions", "group shards", "state");
       for (var agent : image.agents()) {
         table.row(
             Integer.toString(agent.nodeId()),
@@ -41,14 +42,22 @@ final class AgentCommand {
                     .map(listener -> listener.getKey() + "://" + listener.getValue())
                     .collect(Collectors.joining(" ")),
             agent.rack().orElse("-"),
+            agent.group().isEmpty() ? "-" : agent.group(),
             count(image.owners().values(), agent),
             count(image.shards().values(), agent),
-            agent.draining() ? "draining" : "live");
+            state(agent));
       }
       table.print(out, "");
       waiting(image);
     }
     return ExitCode.OK;
+  }
+
+  private static String state(LiveAgent agent) {
+    if (agent.drained()) {
+      return "drained";
+    }
+    return agent.draining() ? "starting or stopping" : "live";
   }
 
   private static String count(Collection<Owner> owners, LiveAgent agent) {

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 ///   otherwise ([#withNodeId]), 0
 /// @param nodeIdGiven whether it was
 /// @param rack told to clients
+/// @param group of agents; empty for none
 /// @param topicDefaults what topics get that set nothing themselves, before run-time alterations
 /// @param given every property as it was given
 /// @param derived defaults that follow from other settings, by name
@@ -33,6 +34,7 @@ public record AgentConfig(
     int nodeId,
     boolean nodeIdGiven,
     Optional<String> rack,
+    String group,
     Network network,
     Http http,
     Fetching fetching,
@@ -93,6 +95,7 @@ public record AgentConfig(
         node,
         nodeIdGiven,
         rack,
+        group,
         listening,
         serving,
         fetching,
@@ -489,6 +492,7 @@ public record AgentConfig(
       if (given.containsKey(AgentConfigs.RACK.name())) {
         rack = get(AgentConfigs.RACK);
       }
+      String group = get(AgentConfigs.AGENT_GROUP);
       var expiration = millis(get(AgentConfigs.PRODUCER_ID_EXPIRATION_MS));
       if (!errors.isEmpty()) {
         errors.sort(Comparator.naturalOrder());
@@ -499,6 +503,7 @@ public record AgentConfig(
               nodeId,
               given.containsKey(AgentConfigs.NODE_ID.name()) || get(AgentConfigs.BROKER_ID) >= 0,
               rack,
+              group,
               network,
               new Http(
                   get(AgentConfigs.HTTP_LISTENER),

@@ -54,6 +54,17 @@ public final class AgentConfigs {
           "",
           text -> text.isEmpty() ? Optional.empty() : Optional.of(text));
 
+  static final Setting<String> AGENT_GROUP =
+      Setting.of(
+          "streamhouse.agent.group",
+          ConfigType.STRING,
+          "",
+          "The group of agents this one belongs to. It leads the topics whose"
+              + " `streamhouse.leader.group` is the same, and others only while nobody else"
+              + " does. Groups of consumers are coordinated by agents in no group.",
+          "at most 255 characters",
+          TopicConfigs::group);
+
   // Network
 
   static final Setting<List<Listener>> LISTENERS =
@@ -744,6 +755,7 @@ public final class AgentConfigs {
           NODE_ID,
           BROKER_ID,
           RACK,
+          AGENT_GROUP,
           LISTENERS,
           ADVERTISED_LISTENERS,
           SECURITY_PROTOCOLS,

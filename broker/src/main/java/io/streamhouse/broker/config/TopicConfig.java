@@ -32,6 +32,13 @@ public record TopicConfig(
     boolean uncleanLeaderElection,
     Durability durability) {
 
+  /// The group of agents that is to lead a topic's partitions; empty where it names none.
+  ///
+  /// @param own what was set for the topic
+  public static String leaderGroup(Map<String, String> own) {
+    return own.getOrDefault(TopicConfigs.LEADER_GROUP.name(), "");
+  }
+
   /// The settings of a topic.
   ///
   /// A value stored for the topic that this version does not take counts as not set, since refusing

@@ -242,6 +242,17 @@ public final class TopicConfigs {
                   + " with PostgreSQL, so that another agent can take over at once.")
           .importance(HIGH);
 
+  static final Setting<String> LEADER_GROUP =
+      Setting.of(
+          "streamhouse.leader.group",
+          ConfigType.STRING,
+          "",
+          "Which agents lead the topic's partitions: those whose `streamhouse.agent.group` is this,"
+              + " or while none of them takes"
+              + " leases, those in no group, or else all.",
+          "at most 255 characters",
+          TopicConfigs::group);
+
   private static final List<Setting<?>> ALL =
       List.of(
           CLEANUP_POLICY,
@@ -354,11 +365,20 @@ public final class TopicConfigs {
               .noEffect(SEGMENTS_BY_FLUSH),
           SEGMENT_MS,
           DURABILITY,
+          LEADER_GROUP,
           UNCLEAN_LEADER_ELECTION);
 
   private static final Map<String, Setting<?>> BY_NAME = byName();
 
   private TopicConfigs() {}
+
+  /// The name of a group of agents; empty for none.
+  static String group(String text) throws BadValue {
+    if (text.length() > 255 || text.chars().anyMatch(Character::isISOControl)) {
+      throw new BadValue("must be at most 255 characters, none of them a control character");
+    }
+    return text;
+  }
 
   private static Map<String, Codec> codecs() {
     var codecs = new LinkedHashMap<String, Codec>();

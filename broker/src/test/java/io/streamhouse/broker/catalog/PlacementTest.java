@@ -19,8 +19,31 @@ final class PlacementTest {
   private static final UUID TOPIC = new UUID(7, 9);
 
   private static LiveAgent agent(int nodeId) {
+    return agent(nodeId, "", false, false);
+  }
+
+  private static LiveAgent agent(int nodeId, String group, boolean draining, boolean drained) {
     return new LiveAgent(
-        new UUID(nodeId, nodeId), nodeId, new UUID(0, nodeId), Optional.empty(), Map.of(), false);
+        new UUID(nodeId, nodeId),
+        nodeId,
+        new UUID(0, nodeId),
+        Optional.empty(),
+        group,
+        Map.of(),
+        draining,
+        drained);
+  }
+
+  private static LiveAgent starting(int nodeId) {
+    return agent(nodeId, "", true, false);
+  }
+
+  private static LiveAgent drained(int nodeId) {
+    return agent(nodeId, "", false, true);
+  }
+
+  private static LiveAgent of(String group, int nodeId) {
+    return agent(nodeId, group, false, false);
   }
 
   private static int leader(int partition, List<LiveAgent> agents) {
@@ -65,5 +88,29 @@ final class PlacementTest {
       Collections.shuffle(agents, random);
       assertThat(leader(i, agents)).isEqualTo(expected);
     }
+  }
+
+  @Test
+  void whoServesAndIsNotDrainedTakesLeasesOrElseWhoServes() {
+    var bothAtOnce = agent(4, "", true, true);
+    assertThat(Placement.willing(List.of(agent(1), starting(2), drained(3), bothAtOnce)))
+        .containsExactly(agent(1));
+    assertThat(Placement.willing(List.of(starting(2), drained(3), bothAtOnce)))
+        .containsExactly(drained(3));
+    assertThat(Placement.willing(List.of(starting(2), bothAtOnce)))
+        .containsExactly(starting(2), bothAtOnce);
+    assertThat(Placement.willing(List.of())).isEmpty();
+  }
+
+  @Test
+  void groupsAreServedByTheirOwnAndTheRestByThoseOfNone() {
+    assertThat(Placement.byGroup(List.of(agent(1), of("a", 2), of("b", 3), of("a", 4))))
+        .isEqualTo(
+            Map.of(
+                "", List.of(agent(1)),
+                "a", List.of(of("a", 2), of("a", 4)),
+                "b", List.of(of("b", 3))));
+    assertThat(Placement.byGroup(List.of(of("a", 2), of("b", 3))))
+        .containsEntry("", List.of(of("a", 2), of("b", 3)));
   }
 }

@@ -32,10 +32,21 @@ class LeasePlanTest {
   private final Map<PartitionId, UUID> tails = new HashMap<>();
   private final Map<String, String> configs = new HashMap<>();
 
-  private void agent(int nodeId, boolean draining) {
+  private void agent(int nodeId, boolean drained) {
+    agent(nodeId, "", drained);
+  }
+
+  private void agent(int nodeId, String group, boolean drained) {
     agents.add(
         new LiveAgent(
-            incarnation(nodeId), nodeId, wal(nodeId), Optional.empty(), Map.of(), draining));
+            incarnation(nodeId),
+            nodeId,
+            wal(nodeId),
+            Optional.empty(),
+            group,
+            Map.of(),
+            false,
+            drained));
   }
 
   private static UUID incarnation(int nodeId) {
@@ -117,6 +128,27 @@ class LeasePlanTest {
     var moves = plan(1, Set.of()).moves();
     assertThat(moves).hasSizeBetween(PARTITIONS / 4, 3 * PARTITIONS / 4);
     assertThat(moves).allMatch(id -> requireNonNull(image().preferred(id)).nodeId() == 2);
+  }
+
+  @Test
+  void aTopicIsLedByTheGroupOfAgentsItNames() {
+    agent(1, "", false);
+    agent(2, "a", false);
+    agent(3, "a", false);
+    assertThat(claimed(plan(1, Set.of()).claims())).isEqualTo(all());
+    configs.put("streamhouse.leader.group", "a");
+    assertThat(plan(1, Set.of()).claims()).isEmpty();
+    var claims = new ArrayList<>(plan(2, Set.of()).claims());
+    claims.addAll(plan(3, Set.of()).claims());
+    assertThat(claimed(claims)).isEqualTo(all());
+    // Nobody is in it.
+    configs.put("streamhouse.leader.group", "b");
+    assertThat(claimed(plan(1, Set.of()).claims())).isEqualTo(all());
+    // All in it are drained.
+    configs.put("streamhouse.leader.group", "c");
+    agent(4, "c", true);
+    assertThat(claimed(plan(1, Set.of()).claims())).isEqualTo(all());
+    assertThat(plan(4, Set.of()).claims()).isEmpty();
   }
 
   @Test

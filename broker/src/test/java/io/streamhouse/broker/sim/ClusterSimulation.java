@@ -313,7 +313,12 @@ final class ClusterSimulation {
       }
       case 51 -> {
         boolean draining = random.nextBoolean();
-        var _ = links.observe(() -> metadata.leases().drain(machine.nodeId, draining));
+        if (random.nextBoolean()) {
+          var _ = links.observe(() -> metadata.leases().drain(machine.nodeId, draining));
+        } else if (machine.life != null) {
+          var session = machine.life.session.incarnation();
+          var _ = links.observe(() -> metadata.leases().setDraining(session, draining));
+        }
       }
       case 52 -> changeLevel();
       case 53 -> late.happen();

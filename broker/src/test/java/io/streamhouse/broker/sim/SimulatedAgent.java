@@ -89,6 +89,7 @@ final class SimulatedAgent {
                 OptionalInt.of(self.nodeId()),
                 self.walId(),
                 Optional.empty(),
+                "",
                 Map.of(),
                 random.nextBoolean()),
             TIMEOUT,

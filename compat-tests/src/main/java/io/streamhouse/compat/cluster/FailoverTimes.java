@@ -47,8 +47,9 @@ public final class FailoverTimes {
   private static final Duration AT_REST = Duration.ofSeconds(3);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
 
-  /// What was measured: for KILLED and SERVES_AGAIN the time until the next acknowledged record, else the longest
-  /// time between two acknowledgements, one for each partition the agent led and each round.
+  /// What was measured: for KILLED and SERVES_AGAIN the time until the next acknowledged record,
+  /// else the longest time between two acknowledgements, one for each partition the agent led and
+  /// each round.
   record Figures(Cluster.Setup setup, Map<Event, Percentiles> times) {
 
     Percentiles of(Event event) {

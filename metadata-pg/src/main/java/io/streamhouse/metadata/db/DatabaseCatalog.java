@@ -17,9 +17,7 @@ import static io.streamhouse.metadata.db.schema.Tables.SEGMENTS;
 import static io.streamhouse.metadata.db.schema.Tables.SHARD_LEASES;
 import static io.streamhouse.metadata.db.schema.Tables.TOPICS;
 import static io.streamhouse.metadata.db.schema.Tables.TOPIC_CONFIGS;
-import static org.jooq.impl.DSL.condition;
 import static org.jooq.impl.DSL.excluded;
-import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
@@ -173,7 +171,9 @@ final class DatabaseCatalog implements TopicCatalog {
             AGENTS.NODE_ID,
             AGENTS.WAL_ID,
             AGENTS.RACK,
-            field(condition(AGENTS.DRAINING).or(DRAINED_NODES.NODE_ID.isNotNull())))
+            AGENTS.AGENT_GROUP,
+            AGENTS.DRAINING,
+            DRAINED_NODES.NODE_ID)
         .from(AGENTS)
         .leftJoin(DRAINED_NODES)
         .on(DRAINED_NODES.NODE_ID.eq(AGENTS.NODE_ID))
@@ -185,8 +185,10 @@ final class DatabaseCatalog implements TopicCatalog {
                 row.value2(),
                 row.value3(),
                 Optional.ofNullable(row.value4()),
+                row.value5(),
                 listeners.getOrDefault(row.value1(), Map.of()),
-                row.value5()));
+                row.value6(),
+                row.value7() != null));
   }
 
   private static Map<Optional<Integer>, Map<String, String>> agentConfigs(DSLContext tx) {

@@ -136,6 +136,7 @@ final class DatabaseLeases implements Leases {
             .set(AGENTS.WAL_ID, session.walId())
             .set(AGENTS.WAL_SESSION, before == null ? 1L : before.walSession + 1)
             .set(AGENTS.RACK, session.rack().orElse(null))
+            .set(AGENTS.AGENT_GROUP, session.group())
             .set(AGENTS.RENEWALS, 0L)
             .set(AGENTS.STATE, "live")
             .set(AGENTS.DRAINING, session.draining())

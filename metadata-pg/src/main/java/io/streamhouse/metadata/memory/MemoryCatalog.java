@@ -69,8 +69,10 @@ final class MemoryCatalog implements TopicCatalog {
                       row.nodeId,
                       s.walId(),
                       s.rack(),
+                      s.group(),
                       s.listeners(),
-                      row.draining || state.drainedNodes.contains(row.nodeId)));
+                      row.draining,
+                      state.drainedNodes.contains(row.nodeId)));
             }
           }
           agents.sort(Comparator.comparingInt(LiveAgent::nodeId));

@@ -152,6 +152,7 @@ class SqliteMetadataTest extends MetadataStoreContract {
           "update agents set renewed_at = '2026-01-0' || node_id || ' 00:00:00' where node_id < 5");
       statement.execute("alter table agents drop column draining");
       statement.execute("alter table agents drop column wal_session");
+      statement.execute("alter table agents drop column agent_group");
       statement.execute("delete from flyway_schema_history where version > 1");
     }
     store = open();

@@ -317,6 +317,7 @@ class TwinTest {
             node,
             wal,
             Optional.empty(),
+            random.nextBoolean() ? "g" : "",
             Map.of("A", "b:1"),
             random.nextBoolean());
     both(store -> store.leases().register(session));
