@@ -70,6 +70,7 @@ import io.streamhouse.metadata.Leases;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.SchemaMismatch;
 import io.streamhouse.metadata.Topic;
 import io.streamhouse.metadata.db.PostgresMetadata;
 import io.streamhouse.metadata.db.SqliteMetadata;
@@ -184,6 +185,7 @@ public final class Agent implements AutoCloseable {
     } catch (IOException
         | DataDirectoryUnusable
         | MetadataUnavailable
+        | SchemaMismatch
         | Session.NodeIdInUse failed) {
       agent.close();
       throw new StartFailure(String.valueOf(failed.getMessage()), failed);
@@ -216,7 +218,7 @@ public final class Agent implements AutoCloseable {
             given.nodeIdGiven() ? OptionalInt.of(given.nodeId()) : OptionalInt.empty(),
             random);
     started("data directory", directory);
-    var metadata = metadata(given.metadata(), random);
+    var metadata = metadata(given.metadata(), random, true);
     started("metadata", metadata);
     metadata.observe(new MetadataMetrics(meters));
     directory.join(metadata.clusterId());
@@ -627,25 +629,28 @@ public final class Agent implements AutoCloseable {
     return cache;
   }
 
-  static MetadataStore metadata(AgentConfig.Metadata config, RandomGenerator random)
-      throws IOException {
+  /// @param upgrade brings the schema up to date
+  static MetadataStore metadata(
+      AgentConfig.Metadata config, RandomGenerator random, boolean upgrade) throws IOException {
     if (config.shared()) {
-      return PostgresMetadata.open(
+      var options =
           new PostgresMetadata.Options(
               config.url(),
               config.user(),
               config.password(),
               config.connections(),
               config.connectTimeout(),
-              config.statementTimeout()),
-          random);
+              config.statementTimeout());
+      return upgrade
+          ? PostgresMetadata.open(options, random)
+          : PostgresMetadata.openAsIs(options, random);
     }
     var file = Path.of(config.url().substring("jdbc:sqlite:".length())).toAbsolutePath();
     var parent = file.getParent();
     if (parent != null) {
       Files.createDirectories(parent);
     }
-    return SqliteMetadata.open(file, random);
+    return upgrade ? SqliteMetadata.open(file, random) : SqliteMetadata.openAsIs(file, random);
   }
 
   private static List<Listener> listeners(AgentConfig config) {

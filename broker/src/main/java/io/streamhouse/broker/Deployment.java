@@ -12,6 +12,7 @@ import io.streamhouse.broker.storage.ObjectStore;
 import io.streamhouse.broker.sweep.SweepGuard;
 import io.streamhouse.broker.wal.DirectoryWalFiles;
 import io.streamhouse.metadata.MetadataStore;
+import io.streamhouse.metadata.SchemaMismatch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.security.SecureRandom;
@@ -31,6 +32,18 @@ public record Deployment(
   ///
   /// @throws IOException if a part cannot be opened
   public static Deployment open(AgentConfig config) throws IOException {
+    return open(config, false);
+  }
+
+  /// As [#open], of a database that was restored and may be older than this program: its schema is
+  /// brought up to date.
+  ///
+  /// @throws IOException if a part cannot be opened
+  public static Deployment openRestored(AgentConfig config) throws IOException {
+    return open(config, true);
+  }
+
+  private static Deployment open(AgentConfig config, boolean upgrade) throws IOException {
     var random = new SecureRandom();
     var storage = config.storage();
     Optional<DataDirectory> directory;
@@ -40,7 +53,7 @@ public record Deployment(
       throw new IOException(String.valueOf(unusable.getMessage()), unusable);
     }
     try {
-      var metadata = metadata(config);
+      var metadata = metadata(config, upgrade);
       return new Deployment(
           metadata, objects(storage.objects(), random), directory, config.metadata().shared());
     } catch (IOException | RuntimeException failed) {
@@ -53,11 +66,19 @@ public record Deployment(
   ///
   /// @throws IOException if there are none, or they cannot be opened
   public static MetadataStore metadata(AgentConfig config) throws IOException {
+    return metadata(config, false);
+  }
+
+  private static MetadataStore metadata(AgentConfig config, boolean upgrade) throws IOException {
     var file = Agent.databaseFile(config.metadata().url());
     if (file.isPresent() && !Files.exists(file.get())) {
       throw new IOException("there is no database " + file.get());
     }
-    return Agent.metadata(config.metadata(), new SecureRandom());
+    try {
+      return Agent.metadata(config.metadata(), new SecureRandom(), upgrade);
+    } catch (SchemaMismatch mismatch) {
+      throw new IOException(mismatch.getMessage(), mismatch);
+    }
   }
 
   private static ObjectStore objects(ObjectPlace place, SecureRandom random) throws IOException {

@@ -120,7 +120,7 @@ class RestoreTest {
       await().ignoreExceptions().until(() -> health(agent).contains("older"));
       assertThat(objects()).isEqualTo(before);
     }
-    try (var deployment = Deployment.open(config())) {
+    try (var deployment = Deployment.openRestored(config())) {
       assertThat(Deployment.runs(config(), deployment)).isFalse();
       var metadata = deployment.metadata();
       new SweepGuard(metadata.sweeps(), deployment.objects(), new Random(1)).adopt();

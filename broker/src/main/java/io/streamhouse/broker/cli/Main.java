@@ -7,6 +7,7 @@ import io.streamhouse.broker.config.AgentConfig;
 import io.streamhouse.broker.config.AgentConfig.ObjectPlace;
 import io.streamhouse.broker.config.TopicConfig;
 import io.streamhouse.broker.runtime.TimeSource;
+import io.streamhouse.metadata.SchemaMismatch;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -169,7 +170,7 @@ public final class Main {
       agent.close();
       agent = startAgain(config, stopping);
       if (agent == null) {
-        return OK;
+        return stopping.compareAndSet(false, true) ? FAILED : OK;
       }
       running.set(agent);
     }
@@ -189,7 +190,7 @@ public final class Main {
   /// Starts an agent whose session others ended, in the same process: nobody need be there to do
   /// it. What it needs may be away at first, so it tries until it is told to stop.
   ///
-  /// @return null when told to stop
+  /// @return null when told to stop, or if it never can: a newer program has changed the schema
   private @Nullable RunningAgent startAgain(AgentConfig config, AtomicBoolean stopping) {
     while (!stopping.get()) {
       try {
@@ -198,6 +199,10 @@ public final class Main {
         out.flush();
         return agent;
       } catch (StartFailure | RuntimeException failed) {
+        if (failed.getCause() instanceof SchemaMismatch) {
+          err.println("streamhouse: cannot start again: " + failed.getMessage());
+          return null;
+        }
         err.println("streamhouse: cannot start again yet: " + failed.getMessage());
         LockSupport.parkNanos(RESTART_PAUSE.toNanos());
       }

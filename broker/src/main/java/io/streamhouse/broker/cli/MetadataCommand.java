@@ -31,7 +31,7 @@ final class MetadataCommand {
       })
   int adopt(@Mixin DeploymentOptions options) throws Misuse, IOException {
     var config = options.read();
-    try (var deployment = Deployment.open(config)) {
+    try (var deployment = Deployment.openRestored(config)) {
       if (Deployment.runs(config, deployment)) {
         throw new IOException("an agent is running in " + config.storage().dataDir() + ": stop it");
       }

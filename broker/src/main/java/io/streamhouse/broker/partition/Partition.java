@@ -109,7 +109,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private long recentStart;
 
   /// Why this agent does not lead the partition any more.
-  private @Nullable Failure closed;
+  private volatile @Nullable Failure closed;
 
   /// Why nothing more can be appended although it still leads: the write-ahead log broke.
   private @Nullable Failure broken;
@@ -972,14 +972,14 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   /// How long the oldest batch has waited that is in no slice; empty when there is none.
   OptionalLong unslicedNanos() {
-    return sliceableEnd > slicedEnd
+    return closed == null && sliceableEnd > slicedEnd
         ? OptionalLong.of(time.nanos() - oldestUnslicedNanos)
         : OptionalLong.empty();
   }
 
   /// Whether there are batches in no slice yet that only a commit will make durable.
   boolean awaitsCommit() {
-    return sliceableEnd > Math.max(slicedEnd, highWatermark);
+    return closed == null && sliceableEnd > Math.max(slicedEnd, highWatermark);
   }
 
   boolean closed() {

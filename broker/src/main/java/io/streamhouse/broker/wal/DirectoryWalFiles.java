@@ -181,6 +181,11 @@ public final class DirectoryWalFiles implements WalFiles {
   }
 
   private void syncDirectory() throws IOException {
+    sync(directory);
+  }
+
+  /// Makes durable which files a directory has.
+  static void sync(Path directory) throws IOException {
     try (var channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);
     }

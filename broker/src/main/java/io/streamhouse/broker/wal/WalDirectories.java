@@ -1,8 +1,14 @@
 package io.streamhouse.broker.wal;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.IntSupplier;
@@ -39,14 +45,28 @@ public record WalDirectories(UUID walId, Path own, Optional<Path> shared) {
     }
     var mark = own.resolve(MARK);
     if (!Files.exists(mark)) {
-      int named = hasFiles(own) ? 0 : tails.getAsInt();
+      boolean files = hasFiles(own);
+      if (shared.isPresent() && before.equals(own) && !files) {
+        // Also where all of it was flushed: what is written to the empty directory that is here now
+        // would be looked for on the volume later.
+        throw new IOException(
+            "this agent's write-ahead log was in %s and is not there: is its volume mounted?"
+                .formatted(own));
+      }
+      int named = files ? 0 : tails.getAsInt();
       if (named > 0) {
         throw new IOException(
             "records of %d partitions are in this agent's write-ahead log, which was in %s and is not in %s: is its volume mounted?"
                 .formatted(named, before, own));
       }
       Files.createDirectories(own);
-      Files.writeString(mark, walId + "\n");
+      try (var written =
+          FileChannel.open(mark, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+        written.write(ByteBuffer.wrap((walId + "\n").getBytes(StandardCharsets.UTF_8)));
+        written.force(true);
+      }
+      DirectoryWalFiles.sync(own);
+      DirectoryWalFiles.sync(requireNonNull(own.toAbsolutePath().getParent()));
     }
     if (!before.equals(own)) {
       Files.deleteIfExists(before.resolve(MARK));
@@ -58,13 +78,14 @@ public record WalDirectories(UUID walId, Path own, Optional<Path> shared) {
         && !DirectoryWalFiles.toRead(directory).sequences().isEmpty();
   }
 
-  /// A log to read tails from; null where this agent has no access to it.
+  /// A log to read tails from; null where this agent has no access to it, an empty directory in its
+  /// place included.
   public @Nullable AdoptedLog find(UUID other) {
     if (other.equals(walId)) {
       return new AdoptedLog(DirectoryWalFiles.toRead(own), other);
     }
     var directory = shared.map(volume -> volume.resolve(other.toString()));
-    return directory.isPresent() && Files.isDirectory(directory.get())
+    return directory.isPresent() && Files.exists(directory.get().resolve(MARK))
         ? new AdoptedLog(DirectoryWalFiles.toRead(directory.get()), other)
         : null;
   }

@@ -77,8 +77,29 @@ class WalDirectoriesTest {
         .hasMessageContaining("is its volume mounted?");
     assertThatThrownBy(() -> inData.take(onVolume.own(), () -> 3))
         .hasMessageContaining("is its volume mounted?");
-    // Where nothing is said to be in it, nothing is lost.
-    assertThatCode(() -> onVolume.take(onVolume.own(), () -> 0)).doesNotThrowAnyException();
+  }
+
+  @Test
+  void anEmptyDirectoryIsNotTakenForALogThatIsFlushed() throws IOException {
+    onVolume.take(local, () -> 0);
+    Files.move(directory.resolve("volume"), directory.resolve("unmounted"));
+    assertThatThrownBy(() -> onVolume.take(onVolume.own(), () -> 0))
+        .hasMessageContaining("is its volume mounted?");
+    assertThat(onVolume.own()).doesNotExist();
+    // Another place is no matter of a volume: all of it was flushed.
+    inData.take(onVolume.own(), () -> 0);
+  }
+
+  @Test
+  void anotherLogIsReadOnlyWhereItIs() throws IOException {
+    var other = new UUID(3, 4);
+    assertThat(onVolume.find(other)).isNull();
+    var directoryOfOther = Files.createDirectories(directory.resolve("volume/" + other));
+    assertThat(onVolume.find(other)).isNull();
+    WalDirectories.of(other, local, Optional.of(directory.resolve("volume"))).take(local, () -> 0);
+    assertThat(onVolume.find(other)).isNotNull();
+    assertThat(directoryOfOther.resolve("wal.id")).isRegularFile();
+    assertThat(inData.find(other)).isNull();
   }
 
   @Test

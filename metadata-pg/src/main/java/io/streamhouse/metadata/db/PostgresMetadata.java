@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.SchemaMismatch;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
@@ -43,12 +44,31 @@ public final class PostgresMetadata {
   /// @param random where topic ids and the cluster id come from; used by any thread
   /// @throws MetadataUnavailable if the database cannot be reached, does not take us, is read-only,
   ///   or does not keep what it commits
-  /// @throws IllegalStateException if a newer version of this program has written it
+  /// @throws SchemaMismatch if a newer version of this program has changed the schema in a way that
+  ///   this one cannot live with
   public static MetadataStore open(Options options, RandomGenerator random) {
+    return open(options, random, true);
+  }
+
+  /// As [#open], of a schema that is there and is left as it is: agents of an older version may be
+  /// at work, which only a newer agent may overtake.
+  ///
+  /// @throws SchemaMismatch if it is older than this program, too
+  public static MetadataStore openAsIs(Options options, RandomGenerator random) {
+    return open(options, random, false);
+  }
+
+  private static MetadataStore open(Options options, RandomGenerator random, boolean upgrade) {
     var connections = new PostgresConnections(options);
     try {
-      if (version(connections, options) < Schema.VERSION) {
+      int version = version(connections, options);
+      if (version < Schema.VERSION && !upgrade) {
+        throw Schema.tooOld(options.toString(), version);
+      }
+      if (version < Schema.VERSION) {
         Schema.migrate(Dialect.POSTGRES, flyway -> flyway.dataSource(connections.forMigrations()));
+        // While this one waited for its turn, a newer program may have gone further.
+        var _ = version(connections, options);
       }
     } catch (SQLException | FlywayException e) {
       throw new MetadataUnavailable("cannot open " + options + ": " + e.getMessage(), e);

@@ -1,5 +1,6 @@
 package io.streamhouse.metadata.db;
 
+import io.streamhouse.metadata.SchemaMismatch;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -20,14 +21,14 @@ final class Schema {
   ///
   /// @param database its name, for people
   /// @throws SQLException if the database cannot be read
-  /// @throws IllegalStateException if a newer version of this program has changed it in a way that
-  ///   this one cannot live with
+  /// @throws SchemaMismatch if a newer version of this program has changed it in a way that this
+  ///   one cannot live with
   static int versionOf(Connection connection, String database) throws SQLException {
     int version = versionOf(connection);
     if (version > VERSION) {
       int oldest = oldestProgram(connection);
       if (oldest > VERSION) {
-        throw new IllegalStateException(
+        throw new SchemaMismatch(
             "%s has schema version %d, for programs of version %d and later; this one knows %d"
                 .formatted(database, version, oldest, VERSION));
       }
@@ -61,6 +62,15 @@ final class Schema {
                     + " where success and version is not null")) {
       return row.next() ? row.getInt(1) : 0;
     }
+  }
+
+  /// Of a schema that is not brought up to date by who asks.
+  static SchemaMismatch tooOld(String database, int version) {
+    return new SchemaMismatch(
+        version == 0
+            ? database + " has no schema: an agent makes it when it starts"
+            : "%s has schema version %d, this program needs %d: an agent of its version brings it there when it starts"
+                .formatted(database, version, VERSION));
   }
 
   /// Runs what is missing.

@@ -2,6 +2,7 @@ package io.streamhouse.metadata.db;
 
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.SchemaMismatch;
 import io.streamhouse.metadata.db.DatabaseMetadata.Changes;
 import io.streamhouse.metadata.db.SqliteTransactions.Connections;
 import java.nio.file.Path;
@@ -21,14 +22,27 @@ public final class SqliteMetadata {
   ///
   /// @param random where topic ids and the cluster id come from; used by any thread
   /// @throws MetadataUnavailable if the file cannot be opened
-  /// @throws IllegalStateException if a newer version of this program has written it
+  /// @throws SchemaMismatch if a newer version of this program has changed the schema in a way that
+  ///   this one cannot live with
   public static MetadataStore open(Path file, RandomGenerator random) {
-    return open(file, random, SqliteTransactions.file(url(file)));
+    return open(file, random, SqliteTransactions.file(url(file)), true);
   }
 
-  static MetadataStore open(Path file, RandomGenerator random, Connections connections) {
+  /// As [#open], of a schema that is there and is left as it is.
+  ///
+  /// @throws SchemaMismatch if it is older than this program, too
+  public static MetadataStore openAsIs(Path file, RandomGenerator random) {
+    return open(file, random, SqliteTransactions.file(url(file)), false);
+  }
+
+  static MetadataStore open(
+      Path file, RandomGenerator random, Connections connections, boolean upgrade) {
     try {
-      if (version(file) < Schema.VERSION) {
+      int version = version(file);
+      if (version < Schema.VERSION && !upgrade) {
+        throw Schema.tooOld(file.toString(), version);
+      }
+      if (version < Schema.VERSION) {
         Schema.migrate(Dialect.SQLITE, flyway -> flyway.dataSource(url(file), null, null));
       }
     } catch (SQLException | FlywayException e) {

@@ -60,7 +60,7 @@ class SqliteFaultTest {
   @BeforeEach
   void open() {
     connections = new FailingConnections(SqliteTransactions.file(url()));
-    store = SqliteMetadata.open(directory.resolve("metadata.db"), random, connections);
+    store = SqliteMetadata.open(directory.resolve("metadata.db"), random, connections, true);
     store.leases().register(session(incarnation));
     topicId =
         ((CreateTopic.Created) store.topics().create("orders", 4, Map.of("a", "b"))).topic().id();

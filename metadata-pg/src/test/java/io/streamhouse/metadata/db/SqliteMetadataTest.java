@@ -10,6 +10,7 @@ import io.streamhouse.metadata.Leases.Registration;
 import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.MetadataStoreContract;
 import io.streamhouse.metadata.MetadataUnavailable;
+import io.streamhouse.metadata.SchemaMismatch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,7 +115,7 @@ class SqliteMetadataTest extends MetadataStoreContract {
     assertThat(store.topics().image().topics()).containsExactly(topic);
     newerSchema(Schema.VERSION + 1);
     assertThatThrownBy(this::open)
-        .isInstanceOf(IllegalStateException.class)
+        .isInstanceOf(SchemaMismatch.class)
         .hasMessageContaining("for programs of version " + (Schema.VERSION + 1));
   }
 
@@ -131,6 +132,22 @@ class SqliteMetadataTest extends MetadataStoreContract {
               + Schema.VERSION);
       statement.execute("update counters set counter = " + oldest + " where name = 'oldest'");
     }
+  }
+
+  @Test
+  void aSchemaThatIsOldOrMissingIsLeftAsItIsWhereThatIsAsked() throws Exception {
+    store.close();
+    SqliteMetadata.openAsIs(file(), new Random(1)).close();
+    try (var connection = DriverManager.getConnection("jdbc:sqlite:" + file());
+        var statement = connection.createStatement()) {
+      statement.execute("delete from flyway_schema_history where version > 7");
+    }
+    assertThatThrownBy(() -> SqliteMetadata.openAsIs(file(), new Random(1)))
+        .isInstanceOf(SchemaMismatch.class)
+        .hasMessageContaining("has schema version 7");
+    assertThatThrownBy(() -> SqliteMetadata.openAsIs(directory.resolve("new.db"), new Random(1)))
+        .isInstanceOf(SchemaMismatch.class)
+        .hasMessageContaining("has no schema");
   }
 
   @Test
@@ -268,7 +285,8 @@ class SqliteMetadataTest extends MetadataStoreContract {
                 }
               }
               return connection;
-            });
+            },
+            true);
     // The connection at hand knows no limit yet; a transaction refused makes the next one new.
     assertThatThrownBy(() -> store.topics().create("bad", 0, Map.of()))
         .isInstanceOf(IllegalArgumentException.class);
