@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.StartFailure;
 import io.streamhouse.broker.config.AgentConfig;
+import io.streamhouse.metadata.SchemaMismatch;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -85,6 +86,52 @@ final class MainTest {
     assertThat(out.toString(UTF_8)).contains("data        " + directory).contains("synced first");
   }
 
+  /// An agent that ends at once.
+  private static RunningAgent stopped(boolean sessionOver) {
+    return new RunningAgent() {
+      @Override
+      public List<String> listenAddresses() {
+        return List.of("127.0.0.1:3456");
+      }
+
+      @Override
+      public Optional<String> httpAddress() {
+        return Optional.of("127.0.0.1:7890");
+      }
+
+      @Override
+      public void awaitStopped() {}
+
+      @Override
+      public boolean sessionOver() {
+        return sessionOver;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Test
+  void anAgentThatTheSchemaIsNotForAnyMoreEnds() {
+    var main =
+        new Main(
+            new PrintStream(out, true, UTF_8),
+            new PrintStream(err, true, UTF_8),
+            (config, time) -> {
+              started.add(config);
+              if (started.size() > 1) {
+                var mismatch = new SchemaMismatch("for programs of version 9 and later");
+                throw new StartFailure(String.valueOf(mismatch.getMessage()), mismatch);
+              }
+              return stopped(true);
+            });
+    assertThat(main.run(List.of("start", "--data", directory.toString()))).isOne();
+    assertThat(started).hasSize(2);
+    assertThat(err.toString(UTF_8))
+        .isEqualTo("streamhouse: cannot start again: for programs of version 9 and later\n");
+  }
+
   @Test
   void anAgentWhoseSessionOthersEndedIsStartedAgainOnItsPorts() {
     var over = new boolean[] {true, false};
@@ -94,29 +141,7 @@ final class MainTest {
             new PrintStream(err, true, UTF_8),
             (config, time) -> {
               started.add(config);
-              boolean sessionOver = over[started.size() - 1];
-              return new RunningAgent() {
-                @Override
-                public List<String> listenAddresses() {
-                  return List.of("127.0.0.1:3456");
-                }
-
-                @Override
-                public Optional<String> httpAddress() {
-                  return Optional.of("127.0.0.1:7890");
-                }
-
-                @Override
-                public void awaitStopped() {}
-
-                @Override
-                public boolean sessionOver() {
-                  return sessionOver;
-                }
-
-                @Override
-                public void close() {}
-              };
+              return stopped(over[started.size() - 1]);
             });
     var arguments =
         List.of(

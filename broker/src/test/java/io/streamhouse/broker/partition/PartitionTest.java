@@ -722,6 +722,17 @@ class PartitionTest {
   }
 
   @Test
+  void whatIsClosedGivesTheFlusherNothingToDo() {
+    append("a");
+    wal.poll();
+    assertThat(partition.unslicedNanos()).isPresent();
+    partition.close(new Failure.UnknownTopic());
+    assertThat(partition.slice(1 << 20)).isNull();
+    assertThat(partition.unslicedNanos()).isEmpty();
+    assertThat(partition.awaitsCommit()).isFalse();
+  }
+
+  @Test
   void closingRefusesWhatWaitsAndReleasesTheTail() {
     var waiting = append("a");
     partition.close(new Failure.UnknownTopic());
