@@ -1167,9 +1167,9 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
     forgotProducersNanos = now;
     long expired = time.wallMillis() - expiration.toMillis();
-    producers.forget(expired, committedEnd);
-    slicedProducers.forget(expired, committedEnd);
-    if (most > ProducerStates.MOST) {
+    boolean tooMany = producers.forget(expired, committedEnd);
+    tooMany |= slicedProducers.forget(expired, committedEnd);
+    if (tooMany) {
       log.warn(
           "producers wrote under too many ids: those not heard of for longest are forgotten, their"
               + " batches are not told from new ones any more partition={} producers={}",

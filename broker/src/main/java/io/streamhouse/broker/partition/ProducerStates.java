@@ -107,20 +107,22 @@ final class ProducerStates {
   /// Forgets producers that were not heard of since `expiredMillis`, and those above [#MOST].
   ///
   /// @param committedEnd who wrote at or above it is kept: replay would know it again
-  void forget(long expiredMillis, long committedEnd) {
-    long oldest = Math.max(expiredMillis, oldestOfMost());
-    entries
+  /// @return whether any was forgotten that had not expired
+  boolean forget(long expiredMillis, long committedEnd) {
+    var _ = forgetHeardBefore(expiredMillis, committedEnd);
+    return entries.size() > MOST && forgetHeardBefore(oldestOfMost(), committedEnd);
+  }
+
+  private boolean forgetHeardBefore(long millis, long committedEnd) {
+    return entries
         .values()
         .removeIf(
-            entry -> entry.lastTimestamp() < oldest && entry.latest().endOffset() <= committedEnd);
+            entry -> entry.lastTimestamp() < millis && entry.latest().endOffset() <= committedEnd);
   }
 
   /// What an entry must have been heard of since to be among the most that are kept. Some less are
   /// kept than may be, so that this is not looked for each time that one more comes.
   private long oldestOfMost() {
-    if (entries.size() <= MOST) {
-      return Long.MIN_VALUE;
-    }
     long[] heard = entries.values().stream().mapToLong(ProducerEntry::lastTimestamp).toArray();
     Arrays.sort(heard);
     return heard[heard.length - MOST * 9 / 10];

@@ -59,7 +59,7 @@ public final class StoredProducers {
     for (int look = 0; look < MOST_LOOKS; look++) {
       var states = new ProducerStates();
       if (collect(partition, end, logStart, states)) {
-        states.forget(expiredMillis, end);
+        var _ = states.forget(expiredMillis, end);
         return states.all().stream().flatMap(entry -> entry.below(logStart).stream()).toList();
       }
     }

@@ -33,7 +33,7 @@ final class ProducerStatesTest {
   @Test
   void whatExpiredIsForgottenUnlessItIsNotCommitted() {
     var states = states(10);
-    states.forget(6, 4);
+    assertThat(states.forget(6, 4)).isFalse();
     assertThat(states.all())
         .extracting(ProducerEntry::producerId)
         .containsExactlyInAnyOrder(4L, 5L, 6L, 7L, 8L, 9L);
@@ -42,10 +42,10 @@ final class ProducerStatesTest {
   @Test
   void ofTooManyThoseHeardOfLastAreRemembered() {
     var states = states(MOST);
-    states.forget(0, Long.MAX_VALUE);
+    assertThat(states.forget(0, Long.MAX_VALUE)).isFalse();
     assertThat(states.size()).isEqualTo(MOST);
     states.merge(heardAt(MOST));
-    states.forget(0, Long.MAX_VALUE);
+    assertThat(states.forget(0, Long.MAX_VALUE)).isTrue();
     assertThat(states.size()).isEqualTo(MOST * 9 / 10);
     assertThat(states.all()).allMatch(entry -> entry.producerId() > MOST - MOST * 9 / 10);
   }

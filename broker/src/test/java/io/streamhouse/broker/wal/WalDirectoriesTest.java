@@ -73,9 +73,9 @@ class WalDirectoriesTest {
     Files.move(directory.resolve("volume"), directory.resolve("unmounted"));
     Files.createDirectories(directory.resolve("volume"));
     assertThatThrownBy(() -> onVolume.take(onVolume.own(), () -> 3))
-        .hasMessageContaining("records of 3 partitions")
         .hasMessageContaining("is its volume mounted?");
     assertThatThrownBy(() -> inData.take(onVolume.own(), () -> 3))
+        .hasMessageContaining("records of 3 partitions")
         .hasMessageContaining("is its volume mounted?");
   }
 
