@@ -115,7 +115,7 @@ class ArchitectureTest {
         .whereLayer("storage")
         .mayOnlyBeAccessedByLayers("agent", "partition", "read", "sweep", "fsck", "merge")
         .whereLayer("config")
-        .mayOnlyBeAccessedByLayers("agent", "api", "group")
+        .mayOnlyBeAccessedByLayers("agent", "api", "group", "catalog")
         .check(CLASSES);
   }
 
