@@ -709,7 +709,8 @@ public final class AgentConfigs {
               0,
               60_000,
               "How long records of `object` topics gather at most while other objects are on their"
-                  + " way; with none on its way an object is begun at once.")
+                  + " way; with none on its way an object is begun at once, a tenth of this after"
+                  + " the one before at the earliest.")
           .why("250 on S3, where every object costs a request; 0 in a directory, where none does.");
 
   static final Setting<Integer> FLUSH_UPLOADS =

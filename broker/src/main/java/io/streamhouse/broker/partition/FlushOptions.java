@@ -18,6 +18,13 @@ public record FlushOptions(
     int uploads,
     long uploadBytes) {
 
+  /// How long after one object the next may be begun for batches that wait for their commit, where
+  /// none is on its way: a store that takes an object in two milliseconds would get hundreds a
+  /// second, each of which is paid for, committed, and read again by merging.
+  Duration pace() {
+    return linger.dividedBy(10);
+  }
+
   public FlushOptions {
     if (bytes < 1 || uploads < 1 || uploadBytes < 1) {
       throw new IllegalArgumentException(

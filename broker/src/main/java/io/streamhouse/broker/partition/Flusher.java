@@ -57,6 +57,10 @@ public final class Flusher {
   private final List<Flight> flights = new ArrayList<>();
 
   private long flightBytes;
+
+  /// When the last object was begun.
+  private long begunNanos;
+
   private final LongAdder committed = new LongAdder();
   private final LongAdder failures = new LongAdder();
   private volatile int flying;
@@ -97,6 +101,7 @@ public final class Flusher {
     this.signal = signal;
     this.time = time;
     this.compressors = new Compressors(options.compress());
+    this.begunNanos = time.nanos() - options.pace().toNanos();
   }
 
   /// Objects committed so far.
@@ -148,7 +153,7 @@ public final class Flusher {
         pause = Math.min(pause, flight.notBeforeNanos() - now);
       }
     }
-    if (!flights.isEmpty() && flights.size() < options.uploads()) {
+    if (flights.size() < options.uploads()) {
       pause = Math.min(pause, lingerLeft());
     }
     return Math.max(pause, 1_000_000);
@@ -158,10 +163,17 @@ public final class Flusher {
     long left = Long.MAX_VALUE;
     for (var partition : partitions.get()) {
       if (partition.awaitsCommit()) {
+        if (flights.isEmpty()) {
+          return paceLeft();
+        }
         left = Math.min(left, options.linger().toNanos() - partition.unslicedNanos().orElse(0));
       }
     }
     return left;
+  }
+
+  private long paceLeft() {
+    return begunNanos + options.pace().toNanos() - time.nanos();
   }
 
   private void submit(Flight flight) {
@@ -246,7 +258,8 @@ public final class Flusher {
     if (slices.isEmpty()) {
       return false;
     }
-    var flight = new Flight(ids.get(), slices, time.nanos());
+    begunNanos = time.nanos();
+    var flight = new Flight(ids.get(), slices, begunNanos);
     flights.add(flight);
     flightBytes += flight.cost();
     flying = flights.size();
@@ -285,10 +298,10 @@ public final class Flusher {
 
   /// Whether batches that are acknowledged at their commit have waited long enough.
   private boolean awaited() {
+    boolean next = flights.isEmpty() && paceLeft() <= 0;
     for (var partition : partitions.get()) {
       if (partition.awaitsCommit()
-          && (flights.isEmpty()
-              || partition.unslicedNanos().orElse(-1) >= options.linger().toNanos())) {
+          && (next || partition.unslicedNanos().orElse(-1) >= options.linger().toNanos())) {
         return true;
       }
     }

@@ -338,6 +338,27 @@ class FlusherTest {
   }
 
   @Test
+  void aStoreThatIsQuickIsNotGivenAnObjectForEachBatch() {
+    objectDurable = true;
+    lead();
+    var first = produce(0, "a");
+    drain();
+    assertThat(first).isDone();
+    var second = produce(0, "b");
+    assertThat(flusher.step()).isEqualTo(Progress.IDLE);
+    assertThat(flusher.pauseNanos(Long.MAX_VALUE)).isEqualTo(LINGER.dividedBy(10).toNanos());
+    time.pass(LINGER.dividedBy(10));
+    drain();
+    assertThat(second).isDone();
+    // Who comes alone does not wait.
+    time.pass(LINGER.dividedBy(10));
+    var third = produce(0, "c");
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    drain();
+    assertThat(third).isDone();
+  }
+
+  @Test
   void whatIsInTheLogIsNotCutSmallByBatchesThatWaitForTheirCommit() {
     append(1, "in the log");
     partitions.getFirst().settings(settings(true));
