@@ -342,12 +342,15 @@ class FlusherTest {
     objectDurable = true;
     lead();
     var first = produce(0, "a");
-    drain();
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
+    upload();
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
     assertThat(first).isDone();
     var second = produce(0, "b");
     assertThat(flusher.step()).isEqualTo(Progress.IDLE);
     assertThat(flusher.pauseNanos(Long.MAX_VALUE)).isEqualTo(LINGER.dividedBy(10).toNanos());
     time.pass(LINGER.dividedBy(10));
+    assertThat(flusher.step()).isEqualTo(Progress.WORKED);
     drain();
     assertThat(second).isDone();
     // Who comes alone does not wait.
