@@ -11,8 +11,8 @@ final class KnownDifferences {
       List.of(
           new Difference(
               "CreateTopics .*|DescribeConfigs .*: no keys",
-              ".*\\[streamhouse\\.durability\\].*|.*\\.configs\\.size",
-              "a setting of our own"),
+              ".*\\[streamhouse\\.(durability|leader\\.group)\\].*|.*\\.configs\\.size",
+              "settings of our own"),
           new Difference(
               "CreateTopics .*|DescribeConfigs .*: no keys",
               ".*\\[min\\.insync\\.replicas\\]\\.config_source",
