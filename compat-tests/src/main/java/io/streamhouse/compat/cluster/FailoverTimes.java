@@ -138,8 +138,7 @@ public final class FailoverTimes {
     say(Event.KILLED, agent, led);
     if (alone) {
       agent.awaitReady();
-    }
-    if (!alone) {
+    } else {
       back(admin, prober, agent, Event.BACK_AFTER_KILL, agent::start);
     }
   }
