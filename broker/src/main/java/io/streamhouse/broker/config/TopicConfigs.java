@@ -248,8 +248,7 @@ public final class TopicConfigs {
           ConfigType.STRING,
           "",
           "Which agents lead the topic's partitions: those whose `streamhouse.agent.group` is this,"
-              + " or while none of them takes"
-              + " leases, those in no group, or else all.",
+              + " or while none of them takes leases, those in no group, or else all.",
           "at most 255 characters",
           TopicConfigs::group);
 

@@ -25,10 +25,12 @@ final class MainTest {
 
   @TempDir private Path directory = Path.of("");
 
+  private Main main(RunningAgent.Starter starter) {
+    return new Main(new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8), starter);
+  }
+
   private int run(String... arguments) {
-    return new Main(
-            new PrintStream(out, true, UTF_8),
-            new PrintStream(err, true, UTF_8),
+    return main(
             (config, time) -> {
               started.add(config);
               throw new StartFailure("port 9092 is in use");
@@ -115,17 +117,14 @@ final class MainTest {
   @Test
   void anAgentThatTheSchemaIsNotForAnyMoreEnds() {
     var main =
-        new Main(
-            new PrintStream(out, true, UTF_8),
-            new PrintStream(err, true, UTF_8),
-            (config, time) -> {
-              started.add(config);
-              if (started.size() > 1) {
-                var mismatch = new SchemaMismatch("for programs of version 9 and later");
-                throw new StartFailure(String.valueOf(mismatch.getMessage()), mismatch);
-              }
-              return stopped(true);
-            });
+        main((config, time) -> {
+          started.add(config);
+          if (started.size() > 1) {
+            var mismatch = new SchemaMismatch("for programs of version 9 and later");
+            throw new StartFailure(String.valueOf(mismatch.getMessage()), mismatch);
+          }
+          return stopped(true);
+        });
     assertThat(main.run(List.of("start", "--data", directory.toString()))).isOne();
     assertThat(started).hasSize(2);
     assertThat(err.toString(UTF_8))
@@ -136,13 +135,10 @@ final class MainTest {
   void anAgentWhoseSessionOthersEndedIsStartedAgainOnItsPorts() {
     var over = new boolean[] {true, false};
     var main =
-        new Main(
-            new PrintStream(out, true, UTF_8),
-            new PrintStream(err, true, UTF_8),
-            (config, time) -> {
-              started.add(config);
-              return stopped(over[started.size() - 1]);
-            });
+        main((config, time) -> {
+          started.add(config);
+          return stopped(over[started.size() - 1]);
+        });
     var arguments =
         List.of(
             "start",
