@@ -85,6 +85,9 @@ public interface Leases {
   /// @return false if no session ever had that node id
   boolean drain(int nodeId, boolean drained);
 
+  /// The nodes that are drained, whether anything runs as them or not, in order.
+  List<Integer> drainedNodes();
+
   /// Takes what is free of `claims` for a session, in one transaction a chunk, raising each epoch.
   /// Free is also what this session itself holds, so a take of unknown outcome can be sent again:
   /// the epoch it may have given is void then.

@@ -728,10 +728,13 @@ public abstract class MetadataStoreContract {
     assertThat(drained()).containsExactly(1);
     declareDead(other);
     assertThat(store.leases().drain(2, true)).isTrue();
+    assertThat(drained()).containsExactly(1);
+    assertThat(store.leases().drainedNodes()).containsExactly(1, 2);
     agent(2, id());
     assertThat(drained()).containsExactly(1, 2);
     assertThat(store.leases().drain(1, false)).isTrue();
     assertThat(drained()).containsExactly(2);
+    assertThat(store.leases().drainedNodes()).containsExactly(2);
   }
 
   @Test

@@ -8,6 +8,7 @@ import io.streamhouse.metadata.CatalogImage.Owner;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Collection;
+import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -48,6 +49,7 @@ final class AgentCommand {
             state(agent));
       }
       table.print(out, "");
+      notRunning(metadata.leases().drainedNodes(), image);
       waiting(image);
     }
     return ExitCode.OK;
@@ -63,6 +65,15 @@ final class AgentCommand {
   private static String count(Collection<Owner> owners, LiveAgent agent) {
     return Long.toString(
         owners.stream().filter(one -> one.incarnation().equals(agent.incarnation())).count());
+  }
+
+  private void notRunning(List<Integer> drained, CatalogImage image) {
+    var running = image.agents().stream().map(LiveAgent::nodeId).collect(Collectors.toSet());
+    for (int nodeId : drained) {
+      if (!running.contains(nodeId)) {
+        out.println("agent " + nodeId + " is drained, and not running");
+      }
+    }
   }
 
   private void waiting(CatalogImage image) {

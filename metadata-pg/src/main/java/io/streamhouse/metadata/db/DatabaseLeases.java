@@ -325,6 +325,17 @@ final class DatabaseLeases implements Leases {
   }
 
   @Override
+  public List<Integer> drainedNodes() {
+    return transactions.read(
+        "drainedNodes",
+        tx ->
+            tx.select(DRAINED_NODES.NODE_ID)
+                .from(DRAINED_NODES)
+                .orderBy(DRAINED_NODES.NODE_ID)
+                .fetch(DRAINED_NODES.NODE_ID));
+  }
+
+  @Override
   public List<TakeResult> take(
       UUID incarnation, UUID walId, List<Claim> claims, List<UUID> openWals) {
     var sorted = new ArrayList<>(claims);

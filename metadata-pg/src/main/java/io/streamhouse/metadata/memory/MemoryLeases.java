@@ -195,6 +195,11 @@ final class MemoryLeases implements Leases {
   }
 
   @Override
+  public List<Integer> drainedNodes() {
+    return state.transaction("drainedNodes", () -> state.drainedNodes.stream().sorted().toList());
+  }
+
+  @Override
   public List<TakeResult> take(
       UUID incarnation, UUID walId, List<Claim> claims, List<UUID> openWals) {
     var seen = new HashSet<PartitionId>();
