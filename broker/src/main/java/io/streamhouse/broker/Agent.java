@@ -46,6 +46,7 @@ import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.RetentionMetrics;
 import io.streamhouse.broker.partition.TailBudget;
 import io.streamhouse.broker.read.ReadMetrics;
+import io.streamhouse.broker.read.SegmentRows;
 import io.streamhouse.broker.read.StoredLogDirectory;
 import io.streamhouse.broker.read.StoredLogs;
 import io.streamhouse.broker.runtime.Health;
@@ -468,6 +469,13 @@ public final class Agent implements AutoCloseable {
     metadata.watch(() -> {
       var _ = catalog.refresh();
     });
+    var rows =
+        new SegmentRows(
+            metadata.manifest(),
+            blocking,
+            SegmentRows.mostInHeap(Runtime.getRuntime().maxMemory()),
+            time);
+    ReadMetrics.register(meters, rows);
     var stored =
         new StoredLogs(
             leadership,
@@ -475,9 +483,9 @@ public final class Agent implements AutoCloseable {
             metadata.manifest(),
             metadata.audit(),
             segments,
+            rows,
             blocking,
             searching);
-    ReadMetrics.register(meters, stored.rowCounters());
     var features = Features.NONE;
     var handlers = new ArrayList<ApiHandler<?>>();
     handlers.addAll(

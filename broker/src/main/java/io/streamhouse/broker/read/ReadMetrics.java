@@ -1,6 +1,7 @@
 package io.streamhouse.broker.read;
 
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 
 /// What reads of logs ask of the metadata store.
@@ -8,12 +9,15 @@ public final class ReadMetrics {
 
   private ReadMetrics() {}
 
-  public static void register(MeterRegistry meters, RowCounters counters) {
-    FunctionCounter.builder("streamhouse.segment.rows.hits", counters, RowCounters::hits)
+  public static void register(MeterRegistry meters, SegmentRows rows) {
+    FunctionCounter.builder("streamhouse.segment.rows.hits", rows, SegmentRows::hits)
         .description("Reads of committed records that knew where their segment is.")
         .register(meters);
-    FunctionCounter.builder("streamhouse.segment.rows.misses", counters, RowCounters::misses)
+    FunctionCounter.builder("streamhouse.segment.rows.misses", rows, SegmentRows::misses)
         .description("Reads of committed records that asked the metadata store for it.")
+        .register(meters);
+    Gauge.builder("streamhouse.segment.rows", rows, SegmentRows::size)
+        .description("Segments that are known without asking the metadata store.")
         .register(meters);
   }
 }

@@ -1,79 +1,172 @@
 package io.streamhouse.broker.read;
 
 import io.streamhouse.broker.runtime.Stages;
+import io.streamhouse.broker.runtime.TimeSource;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.Segment;
+import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/// Where a partition's committed segments are, as far as readers asked lately. Rows of committed
-/// segments never change, so a cached one is true until retention removes it, and serves until the
-/// object goes that it points to, should another segment have taken its place. Thread-safe.
-final class SegmentRows {
+/// Where the committed segments of partitions are, as far as readers asked lately. Rows of
+/// committed segments never change, so a known one is true until retention removes it, and serves
+/// until the object goes that it points to, should another segment have taken its place.
+///
+/// All partitions together have so many rows. New ones take the place of those of partitions that
+/// nobody read for a while, but never of those in use: a reader that goes round more partitions
+/// than there is room for would otherwise throw out each just before it is read again.
+///
+/// Thread-safe.
+public final class SegmentRows {
 
-  /// Rows kept; what is dropped is asked for again.
-  private static final int CACHED = 256;
+  /// Memory a row takes, with the key of its object.
+  private static final int ROW_BYTES = 300;
+
+  /// Rows of one partition; whoever reads through a long one has no use for its beginning.
+  private static final int MOST_OF_ONE = 256;
 
   /// Rows read at once: a sequential reader asks the metadata store once per so many segments.
   private static final int PAGE = 32;
 
-  private final PartitionId partition;
+  /// How long rows are in use after they were asked for.
+  static final Duration IN_USE = Duration.ofSeconds(30);
+
   private final SegmentManifest manifest;
   private final Executor blocking;
-  private final RowCounters counters;
-  private final TreeMap<Long, Segment> rows = new TreeMap<>();
+  private final int most;
+  private final TimeSource time;
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder misses = new LongAdder();
 
-  SegmentRows(
-      PartitionId partition, SegmentManifest manifest, Executor blocking, RowCounters counters) {
-    this.partition = partition;
-    this.manifest = manifest;
-    this.blocking = blocking;
-    this.counters = counters;
+  /// The one that was asked for longest ago first. Guarded by `this`, as is what is in it.
+  private final LinkedHashMap<PartitionId, Known> partitions = new LinkedHashMap<>(16, 0.75f, true);
+
+  private int size;
+
+  private static final class Known {
+    final TreeMap<Long, Segment> rows = new TreeMap<>();
+    long usedNanos;
   }
 
-  /// The segment that holds `offset`; null in the stage when there is none.
-  CompletableFuture<@Nullable Segment> holding(long offset) {
-    var cached = cached(offset);
-    if (cached != null) {
-      counters.hits.increment();
-      return CompletableFuture.completedFuture(cached);
+  /// @param blocking runs metadata reads
+  /// @param most rows kept; what is not is asked for each time
+  public SegmentRows(SegmentManifest manifest, Executor blocking, int most, TimeSource time) {
+    this.manifest = manifest;
+    this.blocking = blocking;
+    this.most = most;
+    this.time = time;
+  }
+
+  /// So many rows as an eighth of the heap holds.
+  public static int mostInHeap(long heapBytes) {
+    return (int) Math.min(Integer.MAX_VALUE, heapBytes / 8 / ROW_BYTES);
+  }
+
+  /// The segment of `partition` that holds `offset`; null in the stage when there is none.
+  CompletableFuture<@Nullable Segment> holding(PartitionId partition, long offset) {
+    var known = known(partition, offset);
+    if (known != null) {
+      hits.increment();
+      return CompletableFuture.completedFuture(known);
     }
-    counters.misses.increment();
+    misses.increment();
     return Stages.supply(
         blocking,
         () -> {
-          keep(manifest.segments(partition, offset, PAGE));
-          return cached(offset);
+          var found = manifest.segments(partition, offset, PAGE);
+          keep(partition, found);
+          return found.isEmpty() || found.getFirst().baseOffset() > offset
+              ? null
+              : found.getFirst();
         });
   }
 
-  /// The segment after `row`, if it was read lately.
+  /// The segment after `row`, if it is known.
   synchronized @Nullable Segment after(Segment row) {
-    return rows.get(row.endOffset());
+    var known = partitions.get(row.partition());
+    return known == null ? null : known.rows.get(row.endOffset());
   }
 
-  private synchronized @Nullable Segment cached(long offset) {
-    var floor = rows.floorEntry(offset);
+  private synchronized @Nullable Segment known(PartitionId partition, long offset) {
+    var known = partitions.get(partition);
+    if (known == null) {
+      return null;
+    }
+    known.usedNanos = time.nanos();
+    var floor = known.rows.floorEntry(offset);
     return floor != null && offset < floor.getValue().endOffset() ? floor.getValue() : null;
   }
 
-  private synchronized void keep(List<Segment> found) {
-    if (rows.size() + found.size() > CACHED) {
-      rows.clear();
+  private synchronized void keep(PartitionId partition, List<Segment> found) {
+    var known = partitions.computeIfAbsent(partition, _ -> new Known());
+    known.usedNanos = time.nanos();
+    if (known.rows.size() + found.size() > MOST_OF_ONE) {
+      size -= known.rows.size();
+      known.rows.clear();
     }
+    makeRoom(found.size());
     for (var segment : found) {
       // Those it was merged from would stand before the offsets that only it is known for.
-      rows.subMap(segment.baseOffset(), segment.endOffset()).clear();
-      rows.put(segment.baseOffset(), segment);
+      var replaced = known.rows.subMap(segment.baseOffset(), segment.endOffset());
+      size -= replaced.size();
+      replaced.clear();
+      if (size < most) {
+        known.rows.put(segment.baseOffset(), segment);
+        size++;
+      }
     }
   }
 
-  /// Drops what is known: a row pointed to an object that is gone.
-  synchronized void forget() {
-    rows.clear();
+  private void makeRoom(int rows) {
+    var eldest = partitions.values().iterator();
+    long now = time.nanos();
+    while (size + rows > most && eldest.hasNext()) {
+      var known = eldest.next();
+      if (now - known.usedNanos < IN_USE.toNanos()) {
+        return;
+      }
+      size -= known.rows.size();
+      eldest.remove();
+    }
+  }
+
+  /// Drops what is known of a partition: a row pointed to an object that is gone.
+  synchronized void forget(PartitionId partition) {
+    var known = partitions.remove(partition);
+    size -= known == null ? 0 : known.rows.size();
+  }
+
+  /// Drops what is known of partitions that are not `wanted` any more.
+  synchronized void prune(Predicate<PartitionId> wanted) {
+    var all = partitions.entrySet().iterator();
+    while (all.hasNext()) {
+      var one = all.next();
+      if (!wanted.test(one.getKey())) {
+        size -= one.getValue().rows.size();
+        all.remove();
+      }
+    }
+  }
+
+  /// How many rows are known.
+  public synchronized int size() {
+    return size;
+  }
+
+  /// How often a row was needed that was known.
+  public long hits() {
+    return hits.sum();
+  }
+
+  /// How often a row was asked for.
+  public long misses() {
+    return misses.sum();
   }
 }

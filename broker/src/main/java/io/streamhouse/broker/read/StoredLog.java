@@ -44,13 +44,13 @@ final class StoredLog implements LogReader {
       SegmentCache segments,
       Executor blocking,
       Executor searching,
-      RowCounters counters) {
+      SegmentRows rows) {
     this.partition = partition;
     this.manifest = manifest;
     this.segments = segments;
     this.blocking = blocking;
     this.searching = searching;
-    this.rows = new SegmentRows(partition.id(), manifest, blocking, counters);
+    this.rows = rows;
   }
 
   @Override
@@ -136,7 +136,7 @@ final class StoredLog implements LogReader {
   }
 
   private CompletableFuture<ReadResult> committed(long offset, int maxBytes, long endLimit) {
-    return rows.holding(offset)
+    return rows.holding(partition.id(), offset)
         .thenCompose(segment ->
             segment == null
                 ? CompletableFuture.completedFuture(gone(offset))
@@ -157,8 +157,8 @@ final class StoredLog implements LogReader {
     if (read instanceof SegmentRead.Found) {
       return CompletableFuture.completedFuture(read);
     }
-    rows.forget();
-    return rows.holding(offset)
+    rows.forget(partition.id());
+    return rows.holding(partition.id(), offset)
         .thenCompose(now ->
             now == null || now.objectId().equals(segment.objectId())
                 ? CompletableFuture.completedFuture(read)
@@ -209,7 +209,7 @@ final class StoredLog implements LogReader {
   }
 
   private ReadResult failed(long offset, Throwable thrown) {
-    rows.forget();
+    rows.forget(partition.id());
     return offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(storage(thrown));
   }
 

@@ -23,11 +23,11 @@ public final class StoredLogs implements Logs {
   private final Leadership leadership;
   private final Supplier<Image> image;
   private final SegmentManifest manifest;
-  private final Audit rows;
+  private final Audit partitions;
   private final SegmentCache segments;
   private final Executor blocking;
   private final Executor searching;
-  private final RowCounters counters = new RowCounters();
+  private final SegmentRows rows;
   private final ConcurrentHashMap<PartitionId, Led> known = new ConcurrentHashMap<>();
 
   /// Of partitions that wait; a stage while its row is being read.
@@ -36,21 +36,25 @@ public final class StoredLogs implements Logs {
 
   private record Led(Partition partition, Lookup.Led lookup) {}
 
+  /// @param partitions rows of partitions
+  /// @param rows rows of segments
   /// @param blocking runs metadata reads
   /// @param searching runs lookups in segments, which a slow store holds up
   public StoredLogs(
       Leadership leadership,
       Supplier<Image> image,
       SegmentManifest manifest,
-      Audit rows,
+      Audit partitions,
       SegmentCache segments,
+      SegmentRows rows,
       Executor blocking,
       Executor searching) {
     this.leadership = leadership;
     this.image = image;
     this.manifest = manifest;
-    this.rows = rows;
+    this.partitions = partitions;
     this.segments = segments;
+    this.rows = rows;
     this.blocking = blocking;
     this.searching = searching;
   }
@@ -64,15 +68,11 @@ public final class StoredLogs implements Logs {
     }
     var led = known.get(id);
     if (led == null || led.partition != partition) {
-      var reader = new StoredLog(partition, manifest, segments, blocking, searching, counters);
+      var reader = new StoredLog(partition, manifest, segments, blocking, searching, rows);
       led = new Led(partition, new Lookup.Led(reader, partition));
       known.put(id, led);
     }
     return led.lookup;
-  }
-
-  public RowCounters rowCounters() {
-    return counters;
   }
 
   /// The committed part of the log of a partition that waits for the rest.
@@ -91,9 +91,10 @@ public final class StoredLogs implements Logs {
     return Stages.supply(
         blocking,
         () ->
-            rows.partition(id)
+            partitions
+                .partition(id)
                 .map(row -> {
-                  var log = new WaitingLog(row, manifest, segments, blocking, counters);
+                  var log = new WaitingLog(row, segments, rows);
                   return new Lookup.Led(log, log);
                 }));
   }
@@ -102,6 +103,7 @@ public final class StoredLogs implements Logs {
   public void prune() {
     known.keySet().removeIf(id -> leadership.find(id) == null);
     waiting.keySet().removeIf(id -> !leadership.waits(id));
+    rows.prune(id -> leadership.find(id) != null || leadership.waits(id));
   }
 
   private Failure whyNot(PartitionId id) {

@@ -5,11 +5,9 @@ import io.streamhouse.broker.runtime.Failure;
 import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.SegmentRead;
 import io.streamhouse.metadata.Audit.AuditedPartition;
-import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.protocol.RecordBatches;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 
 /// The committed log of a partition that nobody leads, because its tail is in the log of an agent
 /// that is away. It is served by the agent the partition is placed with; what follows the committed
@@ -22,16 +20,10 @@ final class WaitingLog implements LogReader, Appends {
   private final SegmentCache segments;
   private final SegmentRows rows;
 
-  /// @param blocking runs metadata reads
-  WaitingLog(
-      AuditedPartition row,
-      SegmentManifest manifest,
-      SegmentCache segments,
-      Executor blocking,
-      RowCounters counters) {
+  WaitingLog(AuditedPartition row, SegmentCache segments, SegmentRows rows) {
     this.row = row;
     this.segments = segments;
-    this.rows = new SegmentRows(row.id(), manifest, blocking, counters);
+    this.rows = rows;
   }
 
   @Override
@@ -62,7 +54,7 @@ final class WaitingLog implements LogReader, Appends {
     if (offset >= row.committedEnd()) {
       return failed(new Failure.OffsetNotAvailable());
     }
-    return rows.holding(offset)
+    return rows.holding(row.id(), offset)
         .thenCompose(segment ->
             segment == null
                 ? failed(new Failure.OffsetNotAvailable())
@@ -70,7 +62,7 @@ final class WaitingLog implements LogReader, Appends {
                     .read(segment, rows.after(segment), offset, maxBytes)
                     .thenApply(this::result))
         .exceptionally(thrown -> {
-          rows.forget();
+          rows.forget(row.id());
           return new ReadResult.Failed(new Failure.Storage(thrown.toString()));
         });
   }
@@ -79,7 +71,7 @@ final class WaitingLog implements LogReader, Appends {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(batches);
       case SegmentRead.Failed(var failure) -> {
-        rows.forget();
+        rows.forget(row.id());
         yield new ReadResult.Failed(failure);
       }
     };

@@ -151,7 +151,9 @@ class StoredLogTest {
   }
 
   private StoredLog log(Executor blocking) {
-    return new StoredLog(partition, interrupted(), segments, blocking, blocking, new RowCounters());
+    var manifest = interrupted();
+    var rows = new SegmentRows(manifest, blocking, 1000, time);
+    return new StoredLog(partition, manifest, segments, blocking, blocking, rows);
   }
 
   private StoredLog log() {
@@ -307,7 +309,7 @@ class StoredLogTest {
               cold,
               Runnable::run,
               Runnable::run,
-              new RowCounters());
+              new SegmentRows(metadata.manifest(), Runnable::run, 1000, time));
       assertThat(read(other, 5)).containsExactly("v5");
       assertThat(read(other, 0)).containsExactly("v0");
       merge(known.subList(1, 5));

@@ -1,0 +1,125 @@
+package io.streamhouse.broker.read;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.Segment;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/// What is known of the segments of all partitions together.
+class SegmentRowsTest {
+
+  private static final UUID TOPIC = new UUID(1, 1);
+
+  private final SimulatedTime time = new SimulatedTime();
+
+  /// A partition has ten segments of ten offsets each, from offset 100 on.
+  private final SegmentManifest manifest =
+      (SegmentManifest)
+          Proxy.newProxyInstance(
+              SegmentManifest.class.getClassLoader(),
+              new Class<?>[] {SegmentManifest.class},
+              (_, _, arguments) ->
+                  segments((PartitionId) arguments[0], (long) arguments[1], (int) arguments[2]));
+
+  private final SegmentRows rows = new SegmentRows(manifest, Runnable::run, 30, time);
+
+  private static List<Segment> segments(PartitionId partition, long from, int limit) {
+    var found = new ArrayList<Segment>();
+    for (long base = 100; base < 200 && found.size() < limit; base += 10) {
+      if (base + 10 > from) {
+        found.add(
+            new Segment(partition, base, base + 10, new UUID(2, base), "key", 0, 1, 10, base));
+      }
+    }
+    return found;
+  }
+
+  private static PartitionId partition(int index) {
+    return new PartitionId(TOPIC, index);
+  }
+
+  private void read(int partition, long offset) {
+    var found = rows.holding(partition(partition), offset).join();
+    assertThat(found).isNotNull();
+    assertThat(found.baseOffset()).isLessThanOrEqualTo(offset);
+    assertThat(found.endOffset()).isGreaterThan(offset);
+  }
+
+  @Test
+  void aSequentialReaderAsksOnce() {
+    for (int offset = 100; offset < 200; offset += 5) {
+      read(0, offset);
+    }
+    assertThat(rows.misses()).isEqualTo(1);
+    assertThat(rows.hits()).isEqualTo(19);
+    assertThat(rows.size()).isEqualTo(10);
+  }
+
+  @Test
+  void theNextSegmentIsKnownToo() {
+    read(0, 105);
+    var first = segments(partition(0), 100, 2);
+    assertThat(rows.after(first.getFirst())).isEqualTo(first.getLast());
+    assertThat(rows.after(segments(partition(0), 190, 1).getFirst())).isNull();
+    assertThat(rows.after(segments(partition(1), 100, 1).getFirst())).isNull();
+  }
+
+  @Test
+  void offsetsInNoSegmentAreHeldByNone() {
+    assertThat(rows.holding(partition(0), 99).join()).isNull();
+    assertThat(rows.holding(partition(0), 200).join()).isNull();
+  }
+
+  @Test
+  void whoGoesRoundMoreThanThereIsRoomForFindsWhatThereIsRoomFor() {
+    for (int round = 0; round < 10; round++) {
+      for (int partition = 0; partition < 6; partition++) {
+        read(partition, 100);
+      }
+      assertThat(rows.size()).isEqualTo(30);
+    }
+    // Three of six partitions have a place.
+    assertThat(rows.hits()).isEqualTo(9 * 3);
+  }
+
+  @Test
+  void whatNobodyReadsForAWhileMakesRoom() {
+    for (int partition = 0; partition < 3; partition++) {
+      read(partition, 100);
+    }
+    time.pass(SegmentRows.IN_USE.dividedBy(2));
+    read(0, 100);
+    time.pass(SegmentRows.IN_USE.dividedBy(2));
+    read(3, 100);
+    read(4, 100);
+    long asked = rows.misses();
+    for (int partition : List.of(0, 3, 4)) {
+      read(partition, 150);
+    }
+    assertThat(rows.misses()).isEqualTo(asked);
+    assertThat(rows.size()).isEqualTo(30);
+  }
+
+  @Test
+  void whatIsForgottenOrNotWantedIsAskedForAgain() {
+    read(0, 100);
+    read(1, 100);
+    rows.forget(partition(0));
+    assertThat(rows.size()).isEqualTo(10);
+    read(0, 100);
+    assertThat(rows.misses()).isEqualTo(3);
+    rows.prune(id -> id.partition() == 1);
+    assertThat(rows.size()).isEqualTo(10);
+    read(1, 100);
+    assertThat(rows.misses()).isEqualTo(3);
+    rows.prune(id -> false);
+    assertThat(rows.size()).isZero();
+  }
+}
