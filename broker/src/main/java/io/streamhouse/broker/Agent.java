@@ -385,6 +385,7 @@ public final class Agent implements AutoCloseable {
         TICK,
         () -> {
           leadership.all().forEach(partition -> partition.tick(config.producerIdExpiration()));
+          budget.expireRecent(time.nanos());
           endIfLogFailed(wal, flushSignal, leadership);
           wal.trim(recovery.kept(leadership), false);
           if (wal.sizeInBytes() > config.wal().maxBytes() / 2) {

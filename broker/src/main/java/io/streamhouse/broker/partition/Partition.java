@@ -105,9 +105,6 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Memory of batches below `committedEnd` that are still in the tail.
   private long recentBytes;
 
-  /// What was committed before the last tick.
-  private long recentStart;
-
   /// Why this agent does not lead the partition any more.
   private volatile @Nullable Failure closed;
 
@@ -226,7 +223,6 @@ public final class Partition implements Appends, WalAppend.Owner {
                 grant.tail().isPresent(), !settings.objectDurable(), nextOffset, time.nanos());
     this.slicedEnd = committedEnd;
     this.sliceableEnd = nextOffset;
-    this.recentStart = committedEnd;
     this.oldestUnflushedNanos = time.nanos();
     this.oldestUnslicedNanos = oldestUnflushedNanos;
     this.lastAppendedNanos = oldestUnflushedNanos;
@@ -870,6 +866,16 @@ public final class Partition implements Appends, WalAppend.Owner {
     return future;
   }
 
+  /// How many producers are remembered.
+  int rememberedProducers() {
+    lock.lock();
+    try {
+      return producers == null ? 0 : producers.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void tellProducers(ProducersResult result, Settled settled) {
     askedForProducers.forEach(asked -> settled.complete(asked, result));
     askedForProducers.clear();
@@ -1005,11 +1011,13 @@ public final class Partition implements Appends, WalAppend.Owner {
   void committed(FlushSlice slice) {
     var ready = new ArrayList<Truncation>();
     var settled = new Settled();
+    long kept;
     lock.lock();
     try {
+      long before = committedEnd;
       committedEnd = slice.endOffset();
       committedSegments.incrementAndGet();
-      dropCommitted();
+      kept = keepRecent(before);
       advance(settled);
       oldestUnflushedNanos = tail.addedNanos(committedEnd, oldestUnflushedNanos);
       if (loadingProducers) {
@@ -1021,29 +1029,41 @@ public final class Partition implements Appends, WalAppend.Owner {
       lock.unlock();
     }
     settled.run();
+    if (kept > 0) {
+      budget.recent().keep(this, slice.endOffset(), kept, time.nanos());
+    }
     ready.forEach(this::truncate);
     align();
   }
 
   /// Lets go of what is committed. At the level `object` readers of the newest records hear of them
-  /// only now, so they are kept until the tick after next if there is room.
-  private void dropCommitted() {
-    long bytes = tail.bytesBelow(committedEnd) - recentBytes;
+  /// only now, so they stay in the tail for a while. Under lock.
+  ///
+  /// @param before the committed end up to now
+  /// @return memory of what stays
+  private long keepRecent(long before) {
+    long bytes = tail.bytesBetween(before, committedEnd);
     budget.release(bytes);
-    if (settings.objectDurable() && closed == null && budget.tryKeep(bytes)) {
+    if (settings.objectDurable() && closed == null && tail.inMemory(before, committedEnd)) {
       recentBytes += bytes;
-    } else {
-      tail.dropBelow(committedEnd);
-      budget.forget(recentBytes);
-      recentBytes = 0;
+      return bytes;
     }
+    tail.dropBelow(committedEnd);
+    budget.recent().dropped(recentBytes);
+    recentBytes = 0;
+    return 0;
   }
 
-  private void dropRecent() {
-    long dropped = tail.dropBelow(recentStart);
-    budget.forget(dropped);
-    recentBytes -= dropped;
-    recentStart = committedEnd;
+  /// Lets go of batches below `offset`, which are all committed.
+  void dropRecent(long offset) {
+    lock.lock();
+    try {
+      long dropped = tail.dropBelow(offset);
+      recentBytes -= dropped;
+      budget.recent().dropped(dropped);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /// Brings the use of the write-ahead log in line with the topic's level, as far as that can be
@@ -1145,7 +1165,6 @@ public final class Partition implements Appends, WalAppend.Owner {
     lock.lock();
     try {
       advance(settled);
-      dropRecent();
       refusedSequences.expire(time.nanos());
       forgetProducers(producerExpiration);
     } finally {
@@ -1245,7 +1264,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       tellProducers(new ProducersResult.Refused(why), settled);
       fireAdvances(settled);
       budget.release(tail.dropBelow(Long.MAX_VALUE) - recentBytes);
-      budget.forget(recentBytes);
+      budget.recent().dropped(recentBytes);
       recentBytes = 0;
     } finally {
       lock.unlock();

@@ -25,10 +25,25 @@ public final class PartitionMetrics {
         .baseUnit("bytes")
         .description("How many there may be (streamhouse.tail.max.bytes); then produce is refused.")
         .register(meters);
+    Gauge.builder("streamhouse.tail.recent", budget, TailBudget::recentBytes)
+        .baseUnit("bytes")
+        .description("Records in memory that are in objects already, for readers of the newest.")
+        .register(meters);
     Gauge.builder("streamhouse.tail.evicted", leadership, PartitionMetrics::evictedBytes)
         .baseUnit("bytes")
         .description("Records in no object yet that are in the write-ahead log only.")
         .register(meters);
+    Gauge.builder("streamhouse.producers", leadership, PartitionMetrics::producers)
+        .description("Idempotent producers whose last batches are remembered, in each partition.")
+        .register(meters);
+  }
+
+  private static double producers(Leadership leadership) {
+    long producers = 0;
+    for (var partition : leadership.all()) {
+      producers += partition.rememberedProducers();
+    }
+    return producers;
   }
 
   private static double evictedBytes(Leadership leadership) {

@@ -181,13 +181,23 @@ final class Tail {
     return size;
   }
 
-  /// Memory the batches that end at or below `offset` take.
-  long bytesBelow(long offset) {
+  /// Memory the batches from the one that holds `from` on take, none beyond `to`.
+  long bytesBetween(long from, long to) {
     long sum = 0;
-    for (int i = 0; i < size && ends[at(i)] <= offset; i++) {
+    for (int i = indexOf(from); i < size && ends[at(i)] <= to; i++) {
       sum += get(i).cost();
     }
     return sum;
+  }
+
+  /// Whether none of those is only a header.
+  boolean inMemory(long from, long to) {
+    for (int i = indexOf(from); i < size && ends[at(i)] <= to; i++) {
+      if (!get(i).inMemory()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /// Bytes of the batches that begin at or beyond `offset`, wherever they are.

@@ -8,10 +8,11 @@ public final class TailBudget {
 
   private final long limit;
   private final AtomicLong used = new AtomicLong();
-  private final AtomicLong recent = new AtomicLong();
+  private final RecentBatches recent;
 
   public TailBudget(long limit) {
     this.limit = limit;
+    this.recent = new RecentBatches(limit / 4);
   }
 
   boolean tryReserve(int bytes) {
@@ -42,18 +43,19 @@ public final class TailBudget {
     return used.get() > limit - limit / 4;
   }
 
-  /// Room for batches that are committed but may still be wanted by readers of the newest ones: a
-  /// quarter of the limit, on top of it.
-  boolean tryKeep(long bytes) {
-    if (recent.addAndGet(bytes) > limit / 4) {
-      recent.addAndGet(-bytes);
-      return false;
-    }
-    return true;
+  /// Batches that are committed: a quarter of the limit, on top of it.
+  RecentBatches recent() {
+    return recent;
   }
 
-  void forget(long bytes) {
-    recent.addAndGet(-bytes);
+  /// Lets go of committed batches that were in memory for long enough; to be called now and then.
+  public void expireRecent(long nowNanos) {
+    recent.expire(nowNanos);
+  }
+
+  /// Bytes of batches in memory that are committed.
+  public long recentBytes() {
+    return recent.bytes();
   }
 
   public long used() {

@@ -382,8 +382,8 @@ class FlusherTest {
     assertThat(tail == null ? List.of() : Batches.values(tail)).containsExactly("a");
     assertThat(budget.used()).isZero();
 
-    partition.tick(Duration.ofDays(1));
-    partition.tick(Duration.ofDays(1));
+    time.pass(RecentBatches.LONGEST);
+    budget.expireRecent(time.nanos());
     assertThat(partition.readTail(0, 1, 1 << 20)).isNull();
   }
 

@@ -590,6 +590,74 @@ class PartitionTest {
     slice.release();
   }
 
+  private static void commit(Partition partition) {
+    var slice = partition.slice(1 << 20);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    slice.release();
+  }
+
+  @Test
+  void whatACommitMadeVisibleStaysInMemoryForAWhile() {
+    partition.settings(objectDurable());
+    append("a");
+    commit(partition);
+    time.pass(RecentBatches.LONGEST.dividedBy(2));
+    append("b");
+    commit(partition);
+    assertThat(budget.used()).isZero();
+    assertThat(budget.recentBytes()).isPositive();
+    assertThat(visible()).containsExactly("a", "b");
+
+    time.pass(RecentBatches.LONGEST.dividedBy(2));
+    budget.expireRecent(time.nanos());
+    assertThat(partition.readTail(0, 2, 1 << 20)).isNull();
+    var rest = partition.readTail(1, 2, 1 << 20);
+    assertThat(rest).isNotNull();
+    assertThat(Batches.values(rest)).containsExactly("b");
+
+    partition.close(new Failure.UnknownTopic());
+    assertThat(budget.recentBytes()).isZero();
+    time.pass(RecentBatches.LONGEST);
+    budget.expireRecent(time.nanos());
+    assertThat(budget.recentBytes()).isZero();
+  }
+
+  @Test
+  void theOldestOfAllPartitionsLeaveMemoryFirst() {
+    partition.settings(objectDurable());
+    var other = partition(0, List.of());
+    other.settings(objectDurable());
+    var _ = other.append(Batches.plain(NOW, "old"), Acks.ALL);
+    commit(other);
+    assertThat(other.readTail(0, 1, 1 << 20)).hasSize(1);
+    for (int i = 0; i < 1000; i++) {
+      append("x".repeat(1000));
+      commit(partition);
+      assertThat(budget.recentBytes()).isLessThanOrEqualTo(budget.limit() / 4);
+    }
+    assertThat(budget.recentBytes()).isGreaterThan(budget.limit() / 4 - 2000);
+    assertThat(other.readTail(0, 1, 1 << 20)).isNull();
+    assertThat(partition.readTail(0, 1000, 1 << 20)).isNull();
+    assertThat(partition.readTail(999, 1000, 1 << 20)).hasSize(1);
+  }
+
+  @Test
+  void whatIsOnlyInTheLogDoesNotStayOnceItIsCommitted() {
+    for (int i = 0; i < 3000; i++) {
+      append("x".repeat(1000));
+      wal.poll();
+    }
+    assertThat(partition.evictedBytes()).isPositive();
+    partition.settings(objectDurable());
+    var slice = partition.slice(1 << 22);
+    assertThat(slice).isNotNull();
+    partition.committed(slice);
+    assertThat(partition.evictedBytes()).isZero();
+    assertThat(budget.recentBytes()).isZero();
+    assertThat(partition.readTail(0, 3000, 1 << 20)).isNull();
+  }
+
   @Test
   void acksOneDoesNotWaitForTheCommitOfAnObject() {
     partition.settings(objectDurable());
