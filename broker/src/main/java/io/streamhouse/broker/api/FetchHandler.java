@@ -20,11 +20,11 @@ import io.streamhouse.protocol.Reply;
 import io.streamhouse.protocol.Request;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.BitSet;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.Uuid;
@@ -106,7 +106,7 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
       case Context.Refused(var error) ->
           CompletableFuture.completedFuture(
               Reply.of(new FetchResponseData().setErrorCode(error.code())));
-      case Context.Full full -> fetch(request, context, full.asks());
+      case Context.Full full -> fetch(request, context, full.asks().entrySet());
       case Context.Incremental incremental -> fetch(request, context, incremental.asks());
     };
   }
@@ -147,12 +147,14 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
   private record Slot(FetchKey key, @Nullable PartitionId id, @Nullable Failure refused) {}
 
   private CompletionStage<Reply> fetch(
-      Request<FetchRequestData> request, Context context, Map<FetchKey, Ask> asks) {
+      Request<FetchRequestData> request,
+      Context context,
+      Collection<Map.Entry<FetchKey, Ask>> asks) {
     var image = catalog.image();
     var slots = new ArrayList<Slot>(asks.size());
     var wants = new ArrayList<ParkedFetch.Want>(asks.size());
     boolean refused = false;
-    for (var entry : asks.entrySet()) {
+    for (var entry : asks) {
       var key = entry.getKey();
       var ask = entry.getValue();
       var target =
@@ -214,47 +216,58 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
       Context context,
       List<Slot> slots,
       List<FetchResult> results) {
-    var response = new FetchResponseData();
-    var answers = LinkedHashMap.<FetchKey, PartitionData>newLinkedHashMap(slots.size());
-    var told = LinkedHashMap.<FetchKey, Told>newLinkedHashMap(slots.size());
+    var whole = new ArrayList<FetchResult>(slots.size());
+    var told = new ArrayList<Told>(slots.size());
     int next = 0;
     for (var slot : slots) {
       var result =
-          slot.refused() == null
-              ? results.get(next++)
-              : new FetchResult.Failed(Objects.requireNonNull(slot.refused()));
-      var answer = new PartitionData().setPartitionIndex(slot.key().partition());
-      write(request, image, slot, result, answer, response);
-      answers.put(slot.key(), answer);
-      told.put(
-          slot.key(),
-          new Told(
-              answer.highWatermark(),
-              answer.logStartOffset(),
-              size(answer) > 0,
-              !(result instanceof FetchResult.Records)));
+          slot.refused() == null ? results.get(next++) : new FetchResult.Failed(slot.refused());
+      whole.add(result);
+      told.add(told(slot.key(), result));
     }
+    var response = new FetchResponseData();
+    BitSet heard = null;
     switch (context) {
       case Context.Refused(var error) -> response.setErrorCode(error.code());
       case Context.Full full -> response.setSessionId(sessions.open(full, told));
       case Context.Incremental(var session, int requestEpoch, var _) -> {
         response.setSessionId(session.id());
-        var heard = session.answer(requestEpoch, told);
+        heard = session.answer(requestEpoch, told);
         if (heard == null) {
-          release(answers.values());
+          whole.forEach(FetchHandler::release);
           return new FetchResponseData().setErrorCode(Errors.INVALID_FETCH_SESSION_EPOCH.code());
         }
-        var keep = new HashSet<>(heard);
-        answers.entrySet().removeIf(entry -> !keep.contains(entry.getKey()) && drop(entry));
+      }
+    }
+    var answers = new LinkedHashMap<FetchKey, PartitionData>();
+    for (int i = 0; i < whole.size(); i++) {
+      if (heard == null || heard.get(i)) {
+        var slot = slots.get(i);
+        var answer = new PartitionData().setPartitionIndex(slot.key().partition());
+        write(request, image, slot, whole.get(i), answer, response);
+        answers.put(slot.key(), answer);
+      } else {
+        release(whole.get(i));
       }
     }
     group(answers, response);
     return response;
   }
 
-  private static boolean drop(Map.Entry<FetchKey, PartitionData> entry) {
-    release(List.of(entry.getValue()));
-    return true;
+  private static Told told(FetchKey key, FetchResult result) {
+    return switch (result) {
+      case FetchResult.Records(var pieces, var bounds) ->
+          new Told(key, bounds.end(), bounds.start(), !pieces.isEmpty(), false);
+      case FetchResult.Diverged(var _, var bounds) ->
+          new Told(key, bounds.end(), bounds.start(), false, true);
+      case FetchResult.Failed _ -> new Told(key, -1, -1, false, true);
+    };
+  }
+
+  private static void release(FetchResult result) {
+    if (result instanceof FetchResult.Records(var pieces, var _)) {
+      pieces.forEach(RecordBatches::release);
+    }
   }
 
   private void write(
@@ -344,18 +357,6 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
         response.responses().add(topic);
       }
       topic.partitions().add(entry.getValue());
-    }
-  }
-
-  private static int size(PartitionData answer) {
-    return answer.records() == null ? 0 : answer.records().sizeInBytes();
-  }
-
-  private static void release(Iterable<PartitionData> answers) {
-    for (var answer : answers) {
-      if (answer.records() instanceof FetchedRecords records) {
-        records.pieces().forEach(RecordBatches::release);
-      }
     }
   }
 

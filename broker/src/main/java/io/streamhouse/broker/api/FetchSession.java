@@ -1,6 +1,7 @@
 package io.streamhouse.broker.api;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,19 +32,20 @@ final class FetchSession {
   /// @param leaderEpoch -1 where it knows none; likewise `lastFetchedEpoch`
   record Ask(long offset, int maxBytes, int leaderEpoch, int lastFetchedEpoch) {}
 
-  /// What was answered for a partition.
+  /// What is to be answered for a partition.
   ///
   /// @param hasRecords records are in the answer
   /// @param notable an error or a divergence, which is told every time
-  record Told(long highWatermark, long logStart, boolean hasRecords, boolean notable) {}
+  record Told(
+      FetchKey key, long highWatermark, long logStart, boolean hasRecords, boolean notable) {}
 
   private static final class Cached {
-    private Ask ask;
+    private Map.Entry<FetchKey, Ask> ask;
     private long highWatermark = -1;
     private long logStart = -1;
 
-    Cached(Ask ask) {
-      this.ask = ask;
+    Cached(FetchKey key, Ask ask) {
+      this.ask = Map.entry(key, ask);
     }
 
     /// Whether the client must hear this, and from now on counts it as heard.
@@ -66,7 +68,7 @@ final class FetchSession {
     this.usesTopicIds = usesTopicIds;
     this.createdNanos = createdNanos;
     this.partitions = LinkedHashMap.newLinkedHashMap(asks.size());
-    asks.forEach((key, ask) -> partitions.put(key, new Cached(ask)));
+    asks.forEach((key, ask) -> partitions.put(key, new Cached(key, ask)));
   }
 
   int id() {
@@ -94,9 +96,9 @@ final class FetchSession {
     changed.forEach((key, ask) -> {
       var cached = partitions.get(key);
       if (cached == null) {
-        partitions.put(key, new Cached(ask));
+        partitions.put(key, new Cached(key, ask));
       } else {
-        cached.ask = ask;
+        cached.ask = Map.entry(key, ask);
       }
     });
     forgotten.forEach(partitions::remove);
@@ -105,46 +107,50 @@ final class FetchSession {
   /// Expects the next request's epoch from now on.
   ///
   /// @return everything the client wants, in the order it is to be served
-  synchronized Map<FetchKey, Ask> advance() {
+  synchronized List<Map.Entry<FetchKey, Ask>> advance() {
     epoch = nextEpoch(epoch);
-    var asks = LinkedHashMap.<FetchKey, Ask>newLinkedHashMap(partitions.size());
-    partitions.forEach((key, cached) -> asks.put(key, cached.ask));
+    var asks = new ArrayList<Map.Entry<FetchKey, Ask>>(partitions.size());
+    for (var cached : partitions.values()) {
+      asks.add(cached.ask);
+    }
     return asks;
   }
 
-  /// Records what is about to be answered to the request of `requestEpoch`.
+  /// Records what is about to be answered to the request of `requestEpoch`. Most of it mostly is
+  /// what the client knows already.
   ///
   /// Partitions that got records go to the end of the order, so that the others have the first
   /// claim on the next answer.
   ///
-  /// @return which of `told` the client must hear; null if another request has moved the session on
-  ///   since
-  synchronized @Nullable List<FetchKey> answer(int requestEpoch, Map<FetchKey, Told> told) {
+  /// @return at which indexes of `told` is what the client must hear; null if another request has
+  ///   moved the session on since
+  synchronized @Nullable BitSet answer(int requestEpoch, List<Told> told) {
     if (epoch != nextEpoch(requestEpoch)) {
       return null;
     }
-    var heard = new ArrayList<FetchKey>();
-    told.forEach((key, news) -> {
-      var cached = partitions.get(key);
+    var heard = new BitSet(told.size());
+    for (int i = 0; i < told.size(); i++) {
+      var news = told.get(i);
+      var cached = partitions.get(news.key());
       if (cached != null && cached.update(news)) {
-        heard.add(key);
+        heard.set(i);
         if (news.hasRecords()) {
-          partitions.remove(key);
-          partitions.put(key, cached);
+          partitions.remove(news.key());
+          partitions.put(news.key(), cached);
         }
       }
-    });
+    }
     return heard;
   }
 
   /// Counts the full answer that opened the session as heard.
-  synchronized void opened(Map<FetchKey, Told> told) {
-    told.forEach((key, news) -> {
-      var cached = partitions.get(key);
+  synchronized void opened(List<Told> told) {
+    for (var news : told) {
+      var cached = partitions.get(news.key());
       if (cached != null) {
         cached.update(news);
       }
-    });
+    }
   }
 
   static int nextEpoch(int epoch) {

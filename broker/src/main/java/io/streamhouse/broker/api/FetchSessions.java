@@ -54,7 +54,7 @@ final class FetchSessions {
         implements Context {}
 
     /// @param asks all of the session's, in the order to serve them
-    record Incremental(FetchSession session, int requestEpoch, Map<FetchKey, Ask> asks)
+    record Incremental(FetchSession session, int requestEpoch, List<Map.Entry<FetchKey, Ask>> asks)
         implements Context {}
   }
 
@@ -95,7 +95,7 @@ final class FetchSessions {
   /// Opens a session for what was asked and answered in full.
   ///
   /// @return its id, or 0 where there is no place for it
-  synchronized int open(Context.Full full, Map<FetchKey, Told> told) {
+  synchronized int open(Context.Full full, List<Told> told) {
     if (!full.openSession() || (sessions.size() >= slots && !evictFor(full.asks().size()))) {
       return 0;
     }

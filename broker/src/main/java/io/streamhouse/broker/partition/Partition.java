@@ -269,12 +269,8 @@ public final class Partition implements Appends, WalAppend.Owner {
   /// Why this agent may not answer for the partition's tail now, if so: checked before serving
   /// anything at or above `committedEnd`.
   public @Nullable Failure notLeading() {
-    lock.lock();
-    try {
-      return closed != null ? closed : ownership.holds() ? null : notLeader();
-    } finally {
-      lock.unlock();
-    }
+    var why = closed;
+    return why != null ? why : ownership.holds() ? null : notLeader();
   }
 
   public PartitionSettings settings() {

@@ -29,6 +29,9 @@ final class StoredLog implements LogReader {
   /// apart, lookups take milliseconds.
   private static final int MOST_LOOKS = 8;
 
+  private static final CompletableFuture<ReadResult> NOTHING =
+      CompletableFuture.completedFuture(new ReadResult.Read(List.of()));
+
   private final Partition partition;
   private final SegmentManifest manifest;
   private final SegmentCache segments;
@@ -84,6 +87,10 @@ final class StoredLog implements LogReader {
       }
       if (failure != null) {
         return CompletableFuture.completedFuture(new ReadResult.Failed(failure));
+      }
+      // Where most of a consumer's many partitions are at any moment.
+      if (offset == endOffset()) {
+        return NOTHING;
       }
     }
     return tailOrCommitted(offset, maxBytes, endLimit, MOST_LOOKS);
