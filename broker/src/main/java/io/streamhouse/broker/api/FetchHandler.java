@@ -190,9 +190,7 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
     if (!fetch.result().isDone()) {
       request.onClose(fetch::cancel);
     }
-    return fetch
-        .result()
-        .thenApply(results -> Reply.of(answer(request, image, context, slots, results)));
+    return fetch.result().thenApply(results -> Reply.of(answer(request, context, slots, results)));
   }
 
   private static @Nullable Failure refusal(
@@ -212,7 +210,6 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
 
   private FetchResponseData answer(
       Request<FetchRequestData> request,
-      Image image,
       Context context,
       List<Slot> slots,
       List<FetchResult> results) {
@@ -239,6 +236,8 @@ final class FetchHandler implements ApiHandler<FetchRequestData> {
         }
       }
     }
+    // The one of now: while the fetch waited, others may have become leaders.
+    var image = catalog.image();
     var answers = new LinkedHashMap<FetchKey, PartitionData>();
     for (int i = 0; i < whole.size(); i++) {
       if (heard == null || heard.get(i)) {

@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceRequestData.PartitionProduceData;
 import org.apache.kafka.common.message.ProduceRequestData.TopicProduceData;
@@ -81,10 +82,11 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
 
   @Override
   public CompletionStage<Reply> handle(Request<ProduceRequestData> request) {
-    var call = new Call(request, catalog.image());
+    var call = new Call(request, catalog::image);
     var refusal = refusal(request.body());
+    var image = catalog.image();
     for (var slot : call.slots) {
-      slot.settle(refusal == null ? append(call, slot) : refusal);
+      slot.settle(refusal == null ? append(call, slot, image) : refusal);
     }
     call.start(timers);
     return call.reply;
@@ -101,7 +103,7 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
   /// Hands the slot's batch to its log.
   ///
   /// @return the outcome if it is known at once, else null, and the slot is settled later
-  private @Nullable Outcome append(Call call, Slot slot) {
+  private @Nullable Outcome append(Call call, Slot slot, Image image) {
     // Apache Kafka appends one of the two and forgets the other, which loses data unseen.
     if (slot.duplicate) {
       return new Outcome.Refused(Errors.INVALID_REQUEST, "partition named twice in one request");
@@ -109,8 +111,8 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
     var request = call.request;
     var target =
         request.version() >= TOPIC_ID_VERSION
-            ? Target.byId(call.image, logs, slot.topic.topicId(), slot.index)
-            : Target.byName(call.image, logs, slot.topic.name(), slot.index);
+            ? Target.byId(image, logs, slot.topic.topicId(), slot.index)
+            : Target.byName(image, logs, slot.topic.name(), slot.index);
     return switch (target) {
       case Target.Failed(var id, var failure) -> {
         slot.id = id;
@@ -161,7 +163,7 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
 
   @Override
   public ProduceResponseData failure(Request<ProduceRequestData> request, Errors error) {
-    var call = new Call(request, catalog.image());
+    var call = new Call(request, catalog::image);
     for (var slot : call.slots) {
       slot.settle(new Outcome.Refused(error, null));
     }
@@ -240,7 +242,6 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
   /// One request on its way: answered once, by the last append or by the timer.
   private static final class Call {
     final Request<ProduceRequestData> request;
-    final Image image;
     final List<Slot> slots = new ArrayList<>();
     final CompletableFuture<Reply> reply = new CompletableFuture<>();
 
@@ -250,7 +251,11 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
 
     private final AtomicBoolean answered = new AtomicBoolean();
 
-    Call(Request<ProduceRequestData> request, Image image) {
+    /// Asked when the call is answered: what was held while its partition was handed over is
+    /// refused once the new leader is known.
+    private final Supplier<Image> image;
+
+    Call(Request<ProduceRequestData> request, Supplier<Image> image) {
       this.request = request;
       this.image = image;
       boolean byId = request.version() >= TOPIC_ID_VERSION;
@@ -343,7 +348,7 @@ final class ProduceHandler implements ApiHandler<ProduceRequestData> {
           var leader =
               failure == null || request.version() < LEADER_VERSION
                   ? null
-                  : LeaderHint.of(slot.id, failure, image, request.listener());
+                  : LeaderHint.of(slot.id, failure, image.get(), request.listener());
           if (leader != null) {
             answer.setCurrentLeader(
                 new LeaderIdAndEpoch()

@@ -239,6 +239,34 @@ final class DataApisTest {
   }
 
   @Test
+  void whatWaitedUntilItsPartitionHadAnotherLeaderIsToldThatOne() {
+    log(0).holdAcknowledgements();
+    var waiting =
+        send(
+            ApiKeys.PRODUCE,
+            NEWEST_PRODUCE,
+            produce(NEWEST_PRODUCE, -1, part(0, Batches.plain(1, "a"))));
+    var parked = begin(NEWEST_FETCH, fetch(NEWEST_FETCH, 0, -1, at(1, 0)).setMaxWaitMs(500));
+    loop.drain();
+    assertThat(waiting).isNotDone();
+    assertThat(parked).isNotDone();
+
+    catalog.endAgent(1);
+    catalog.lead(2, id(0));
+    catalog.lead(2, id(1));
+    log(0).refuse(new Failure.NotLeader(OptionalInt.of(2))).thaw();
+    log(1).fail(new Failure.NotLeader(OptionalInt.of(2)));
+    loop.drain();
+    var answer = (ProduceResponseData) body(waiting);
+    assertThat(responses(answer).getFirst().currentLeader().leaderId()).isEqualTo(2);
+    assertThat(answer.nodeEndpoints().find(2)).isNotNull();
+    var news = (FetchResponseData) body(parked);
+    assertThat(news.responses().getFirst().partitions().getFirst().currentLeader().leaderId())
+        .isEqualTo(2);
+    assertThat(news.nodeEndpoints().find(2)).isNotNull();
+  }
+
+  @Test
   void whatDoesNotExistIsUnknown() {
     assertThat(produced(12, -1, part(9, Batches.plain(1, "a"))).errorCode())
         .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());

@@ -81,7 +81,7 @@ public final class MemoryLog implements LogReader, Appends {
     due.forEach(listener -> listener.task().run());
   }
 
-  /// Appends are refused from now on.
+  /// Appends are refused from now on, those that wait for their acknowledgement, too.
   public synchronized MemoryLog refuse(Failure reason) {
     refusal = reason;
     return this;
@@ -185,7 +185,8 @@ public final class MemoryLog implements LogReader, Appends {
     var future = new CompletableFuture<AppendResult>();
     synchronized (this) {
       if (undurable && acks == Acks.ALL) {
-        late.add(() -> future.complete(result));
+        late.add(
+            () -> future.complete(refusal == null ? result : new AppendResult.Refused(refusal)));
         return future;
       }
     }
