@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 /// until the object goes that it points to, should another segment have taken its place.
 ///
 /// All partitions together have so many rows. New ones take the place of those of partitions that
-/// nobody read for a while, but never of those in use: a reader that goes round more partitions
-/// than there is room for would otherwise throw out each just before it is read again.
+/// nobody read for a while, else of those of their own partition, but never of others in use: a
+/// reader that goes round more partitions than there is room for would otherwise throw out each
+/// just before it is read again.
 ///
 /// Thread-safe.
 public final class SegmentRows {
@@ -112,6 +113,11 @@ public final class SegmentRows {
       known.rows.clear();
     }
     makeRoom(found.size());
+    if (size + found.size() > most) {
+      // Whoever reads on has no use for what is behind.
+      size -= known.rows.size();
+      known.rows.clear();
+    }
     for (var segment : found) {
       // Those it was merged from would stand before the offsets that only it is known for.
       var replaced = known.rows.subMap(segment.baseOffset(), segment.endOffset());
@@ -137,22 +143,23 @@ public final class SegmentRows {
     }
   }
 
-  /// Drops what is known of a partition: a row pointed to an object that is gone.
+  /// Drops what is known of a partition, such as a row that pointed to an object that is gone.
   synchronized void forget(PartitionId partition) {
     var known = partitions.remove(partition);
     size -= known == null ? 0 : known.rows.size();
   }
 
   /// Drops what is known of partitions that are not `wanted` any more.
-  synchronized void prune(Predicate<PartitionId> wanted) {
-    var all = partitions.entrySet().iterator();
-    while (all.hasNext()) {
-      var one = all.next();
-      if (!wanted.test(one.getKey())) {
-        size -= one.getValue().rows.size();
-        all.remove();
+  void prune(Predicate<PartitionId> wanted) {
+    for (var partition : partitions()) {
+      if (!wanted.test(partition)) {
+        forget(partition);
       }
     }
+  }
+
+  private synchronized List<PartitionId> partitions() {
+    return List.copyOf(partitions.keySet());
   }
 
   /// How many rows are known.

@@ -19,23 +19,33 @@ class SegmentRowsTest {
 
   private final SimulatedTime time = new SimulatedTime();
 
-  /// A partition has ten segments of ten offsets each, from offset 100 on.
+  /// How many segments of ten offsets each a partition has, from offset 100 on.
+  private int length = 10;
+
+  /// Whether they are one segment by now.
+  private boolean merged;
+
   private final SegmentManifest manifest =
       (SegmentManifest)
           Proxy.newProxyInstance(
               SegmentManifest.class.getClassLoader(),
               new Class<?>[] {SegmentManifest.class},
-              (_, _, arguments) ->
-                  segments((PartitionId) arguments[0], (long) arguments[1], (int) arguments[2]));
+              (_, method, arguments) -> {
+                assertThat(method.getName()).isEqualTo("segments");
+                return segments(
+                    (PartitionId) arguments[0], (long) arguments[1], (int) arguments[2]);
+              });
 
   private final SegmentRows rows = new SegmentRows(manifest, Runnable::run, 30, time);
 
-  private static List<Segment> segments(PartitionId partition, long from, int limit) {
+  private List<Segment> segments(PartitionId partition, long from, int limit) {
     var found = new ArrayList<Segment>();
-    for (long base = 100; base < 200 && found.size() < limit; base += 10) {
-      if (base + 10 > from) {
+    long size = merged ? 10L * length : 10;
+    long end = 100 + 10L * length;
+    for (long base = 100; base < end && found.size() < limit; base += size) {
+      if (base + size > from) {
         found.add(
-            new Segment(partition, base, base + 10, new UUID(2, base), "key", 0, 1, 10, base));
+            new Segment(partition, base, base + size, new UUID(2, base), "key", 0, 1, size, base));
       }
     }
     return found;
@@ -87,6 +97,33 @@ class SegmentRowsTest {
     }
     // Three of six partitions have a place.
     assertThat(rows.hits()).isEqualTo(9 * 3);
+  }
+
+  @Test
+  void whoReadsOnGivesUpWhatIsBehind() {
+    length = 100;
+    var roomy = new SegmentRows(manifest, Runnable::run, 100, time);
+    for (int offset = 100; offset < 1100; offset += 10) {
+      for (int partition = 0; partition < 3; partition++) {
+        assertThat(roomy.holding(partition(partition), offset).join()).isNotNull();
+      }
+      assertThat(roomy.size()).isLessThanOrEqualTo(100);
+    }
+    // A page of 32 rows has room for each, and makes it for the next one.
+    assertThat(roomy.misses()).isEqualTo(3 * 4);
+  }
+
+  @Test
+  void whatIsMergedTakesThePlaceOfWhatItWasMergedOf() {
+    length = 40;
+    read(0, 400);
+    assertThat(rows.size()).isEqualTo(10);
+    merged = true;
+    // Behind what is known, so it is asked for, and by now one segment holds all.
+    read(0, 100);
+    assertThat(rows.size()).isEqualTo(1);
+    read(0, 450);
+    assertThat(rows.misses()).isEqualTo(2);
   }
 
   @Test
