@@ -312,7 +312,7 @@ public final class Agent implements AutoCloseable {
       Thread.ofPlatform().name("wal-sync").daemon().start(fatal(wal::driveSync));
     }
 
-    var budget = new TailBudget(config.flush().tailMaxBytes());
+    var budget = new TailBudget(config.flush().tailMaxBytes(), config.flush().recentMaxBytes());
     var background =
         new BackgroundWork(
             metadata.manifest(),

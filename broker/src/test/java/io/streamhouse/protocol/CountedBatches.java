@@ -1,5 +1,6 @@
 package io.streamhouse.protocol;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.ReferenceCounted;
 import java.nio.ByteBuffer;
@@ -28,5 +29,12 @@ public final class CountedBatches extends AbstractReferenceCounted {
   @Override
   public ReferenceCounted touch(Object hint) {
     return this;
+  }
+
+  /// Batches that came in a request with others.
+  ///
+  /// @param from of the first one's first byte
+  public static RecordBatches inFrame(ByteBuf frame, int from, int length) {
+    return new RecordBatches(frame.nioBuffer(from, length), frame);
   }
 }

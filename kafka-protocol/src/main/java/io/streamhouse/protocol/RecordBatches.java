@@ -2,6 +2,7 @@ package io.streamhouse.protocol;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.util.ReferenceCounted;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -83,6 +84,21 @@ public final class RecordBatches implements Iterable<RecordBatch> {
       return this;
     }
     return of(ByteBuffer.allocate(buffer.limit()).put(buffer.duplicate().rewind()).flip());
+  }
+
+  /// Whether keeping these batches keeps memory of which they take less than half: they came in one
+  /// request with others.
+  public boolean sharesFrame() {
+    return owner instanceof ByteBuf frame && frame.capacity() / 2 > buffer.limit();
+  }
+
+  /// The same batches in memory of their own, to which the caller has the reference.
+  ///
+  /// @throws IOException if there is none
+  public RecordBatches copy() throws IOException {
+    var memory = BatchMemory.allocate(buffer.limit());
+    memory.bytes().put(buffer.duplicate().rewind());
+    return memory.batches();
   }
 
   /// The only batch, for callers that checked with [#defect].

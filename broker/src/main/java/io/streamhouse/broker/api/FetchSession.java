@@ -116,8 +116,7 @@ final class FetchSession {
     return asks;
   }
 
-  /// Records what is about to be answered to the request of `requestEpoch`. Most of it mostly is
-  /// what the client knows already.
+  /// Records what is about to be answered to the request of `requestEpoch`.
   ///
   /// Partitions that got records go to the end of the order, so that the others have the first
   /// claim on the next answer.

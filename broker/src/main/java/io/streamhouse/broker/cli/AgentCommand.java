@@ -29,7 +29,10 @@ final class AgentCommand {
 
   @Command(
       name = "list",
-      description = "Names the agents whose sessions are live, and how much each of them leads.")
+      description = {
+        "Names the agents whose sessions are live, and how much each of them leads;",
+        "also those that are drained and not running."
+      })
   int list(@Mixin DeploymentOptions options) throws Misuse, IOException {
     try (var metadata = Deployment.metadata(options.read())) {
       var image = metadata.topics().image();

@@ -122,6 +122,7 @@ public record AgentConfig(
             network.queuedRequestBytes(),
             fetching.unsentBytes(),
             flush.tailMaxBytes(),
+            flush.recentMaxBytes(),
             storage.cacheBytes())
         .map(BigInteger::valueOf)
         .reduce(BigInteger.ZERO, BigInteger::add);
@@ -307,7 +308,14 @@ public record AgentConfig(
       long tailMaxBytes,
       Duration linger,
       int uploads,
-      long uploadBytes) {}
+      long uploadBytes) {
+
+    /// What records in memory may take that are flushed already, in bytes: on top of the others,
+    /// which they take no room from.
+    public long recentMaxBytes() {
+      return tailMaxBytes / 4;
+    }
+  }
 
   /// @param retentionCheck how often logs are looked through for what retention drops
   /// @param sweepGrace how long an object stays once nothing refers to it

@@ -633,7 +633,8 @@ public final class AgentConfigs {
               ANY,
               "Unflushed records in memory. Above three quarters of it those that the write-ahead"
                   + " log has leave memory and are read back from there; what finds no room is"
-                  + " refused.")
+                  + " refused. A quarter on top of it is for records of `object` topics that were"
+                  + " flushed in the last half minute.")
           .why("Four flushes: one filling, one being written, and slack for a slow store.");
 
   // Topic life

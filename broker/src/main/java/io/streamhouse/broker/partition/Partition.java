@@ -36,6 +36,8 @@ import org.slf4j.LoggerFactory;
 /// |---- segments ----|------------------ tail ------------------|
 /// ```
 ///
+/// Some batches before the committed end are in memory as well, see [RecentBatches].
+///
 /// The high watermark is the end of what is durable: of what is committed and, at the level
 /// `local`, of what the write-ahead log has written. Slices are made of what is durable, at the
 /// level `object` of everything.
@@ -702,12 +704,17 @@ public final class Partition implements Appends, WalAppend.Owner {
     }
   }
 
+  /// Index of the first batch beyond `offset` that no segment holds. Under lock.
+  private int firstInTail(long offset) {
+    return tail.indexOf(Math.max(offset, committedEnd));
+  }
+
   /// The first batch of the tail, at or beyond `offset` and below the high watermark, that may hold
   /// a record with timestamp ≥ `timestamp`. The caller releases it.
   public @Nullable TailBatch tailBatchAt(long timestamp, long offset) {
     lock.lock();
     try {
-      for (int i = tail.indexOf(offset); i < tail.batches(); i++) {
+      for (int i = firstInTail(offset); i < tail.batches(); i++) {
         var header = tail.header(i);
         if (header.endOffset() > highWatermark) {
           return null;
@@ -728,7 +735,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     lock.lock();
     try {
       int found = -1;
-      for (int i = 0; i < tail.batches(); i++) {
+      for (int i = firstInTail(0); i < tail.batches(); i++) {
         var header = tail.header(i);
         if (header.endOffset() > highWatermark) {
           break;
@@ -749,7 +756,7 @@ public final class Partition implements Appends, WalAppend.Owner {
     try {
       var epochs = new ArrayList<EpochStart>();
       int epoch = -1;
-      for (int i = 0; i < tail.batches(); i++) {
+      for (int i = firstInTail(0); i < tail.batches(); i++) {
         var header = tail.header(i);
         if (header.leaderEpoch() != epoch) {
           epoch = header.leaderEpoch();
@@ -1040,7 +1047,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private long keepRecent(long before) {
     long bytes = tail.bytesBetween(before, committedEnd);
     budget.release(bytes);
-    if (settings.objectDurable() && closed == null && tail.inMemory(before, committedEnd)) {
+    if (settings.objectDurable() && closed == null && tail.separate(before, committedEnd)) {
       recentBytes += bytes;
       return bytes;
     }

@@ -10,12 +10,15 @@ import org.jspecify.annotations.Nullable;
 /// first, whosever they are, so that a reader of ten thousand partitions is as far from falling out
 /// of memory as a reader of one.
 ///
+/// What is noted of each commit stays for as long as its batches might, though their partition is
+/// closed meanwhile: at most what is committed in [#LONGEST].
+///
 /// Thread-safe; calls partitions, so nobody holds a partition's lock who calls [#keep] or
 /// [#expire].
 final class RecentBatches {
 
   /// Memory is not for those that nobody reads.
-  static final Duration LONGEST = Duration.ofMinutes(1);
+  static final Duration LONGEST = Duration.ofSeconds(30);
 
   private final long limit;
   private final AtomicLong bytes = new AtomicLong();

@@ -3,6 +3,7 @@ package io.streamhouse.broker.partition;
 import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -13,9 +14,11 @@ import org.jspecify.annotations.Nullable;
 /// by its partition's lock.
 final class Tail {
 
-  private @Nullable TailBatch[] ring = new TailBatch[16];
-  private long[] ends = new long[16];
-  private long[] nanos = new long[16];
+  private static final int SMALL = 16;
+
+  private @Nullable TailBatch[] ring = new TailBatch[SMALL];
+  private long[] ends = new long[SMALL];
+  private long[] nanos = new long[SMALL];
   private int first;
   private int size;
   private long start;
@@ -190,11 +193,23 @@ final class Tail {
     return sum;
   }
 
-  /// Whether none of those is only a header.
-  boolean inMemory(long from, long to) {
+  /// Has those batches keep no memory but their own, since the rest of the requests they came in
+  /// may be gone by now.
+  ///
+  /// @return false where one is only a header, or there is no memory
+  boolean separate(long from, long to) {
     for (int i = indexOf(from); i < size && ends[at(i)] <= to; i++) {
-      if (!get(i).inMemory()) {
+      var batch = get(i);
+      if (!batch.inMemory()) {
         return false;
+      }
+      if (batch.batches().sharesFrame()) {
+        try {
+          ring[at(i)] = new TailBatch(batch.batches().copy(), batch.place());
+        } catch (IOException none) {
+          return false;
+        }
+        batch.release();
       }
     }
     return true;
@@ -228,6 +243,7 @@ final class Tail {
     }
     if (size == 0) {
       start = Math.max(start, offset);
+      shrink();
     }
     return before - bytes;
   }
@@ -249,6 +265,16 @@ final class Tail {
 
   private int at(int i) {
     return (first + i) & (ring.length - 1);
+  }
+
+  /// An empty tail is not to remember how long it once was.
+  private void shrink() {
+    if (ring.length > 8 * SMALL) {
+      ring = new TailBatch[SMALL];
+      ends = new long[SMALL];
+      nanos = new long[SMALL];
+      first = 0;
+    }
   }
 
   private void grow() {

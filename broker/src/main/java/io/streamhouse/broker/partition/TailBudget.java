@@ -10,9 +10,11 @@ public final class TailBudget {
   private final AtomicLong used = new AtomicLong();
   private final RecentBatches recent;
 
-  public TailBudget(long limit) {
+  /// @param limit in bytes
+  /// @param recentLimit what committed batches may take on top of it
+  public TailBudget(long limit, long recentLimit) {
     this.limit = limit;
-    this.recent = new RecentBatches(limit / 4);
+    this.recent = new RecentBatches(recentLimit);
   }
 
   boolean tryReserve(int bytes) {
@@ -43,7 +45,7 @@ public final class TailBudget {
     return used.get() > limit - limit / 4;
   }
 
-  /// Batches that are committed: a quarter of the limit, on top of it.
+  /// Batches that are committed.
   RecentBatches recent() {
     return recent;
   }

@@ -73,7 +73,7 @@ final class ConfigReference {
         | variable | what |
         |---|---|
         | `JAVA25_HOME` | a JDK 25 or newer; without it `JAVA_HOME`, `java` on the `PATH`, `/usr/lib/jvm`, `~/.jdks` and SDKMAN are looked at |
-        | `STREAMHOUSE_OPTS` | JVM options of the agent, over the launcher's own (`-Xmx256m`, `-XX:MaxDirectMemorySize=512m`); the latter must hold `queued.max.request.bytes`, `streamhouse.response.max.bytes`, `streamhouse.tail.max.bytes` and `streamhouse.cache.memory.bytes` together; `-Dstreamhouse.log=DEBUG` for more of a log, `-Dlogback.configurationFile=FILE` for another |
+        | `STREAMHOUSE_OPTS` | JVM options of the agent, over the launcher's own (`-Xmx256m`, `-XX:MaxDirectMemorySize=512m`); the latter must hold `queued.max.request.bytes`, `streamhouse.response.max.bytes`, five quarters of `streamhouse.tail.max.bytes` and `streamhouse.cache.memory.bytes` together; `-Dstreamhouse.log=DEBUG` for more of a log, `-Dlogback.configurationFile=FILE` for another |
         | `STREAMHOUSE_AOT` | `off`: neither make nor use the JVM's ahead-of-time cache |
         | `STREAMCTL_OPTS` | JVM options of `streamctl` |
         """);

@@ -62,7 +62,7 @@ class MergerTest {
   private final FaultyStore store = new FaultyStore(objects, random, _ -> {});
   private final MemoryScratch scratch = new MemoryScratch();
   private final List<Partition> partitions = new ArrayList<>();
-  private final TailBudget budget = new TailBudget(64 * MIB);
+  private final TailBudget budget = new TailBudget(64 * MIB, 16 * MIB);
   private String failing = "";
   private boolean failsAfter;
   private InMemoryMetadata metadata;

@@ -45,7 +45,7 @@ class FlusherTest {
   private final SimulatedTime time = new SimulatedTime();
   private final Random random = new Random(5);
   private final SimulatedWalFiles files = new SimulatedWalFiles(random);
-  private final TailBudget budget = new TailBudget(1 << 20);
+  private final TailBudget budget = new TailBudget(1 << 20, 1 << 18);
   private final InMemoryStore objects = new InMemoryStore();
   private final FaultyStore store = new FaultyStore(objects, random, _ -> {});
   private final ArrayDeque<Runnable> uploads = new ArrayDeque<>();

@@ -86,7 +86,7 @@ class HandoverTest {
         PartitionSettings.DEFAULT,
         () -> true,
         wal,
-        new TailBudget(1 << 20),
+        new TailBudget(1 << 20, 1 << 18),
         new BackgroundWork(
             metadata.manifest(),
             row -> {

@@ -3,6 +3,7 @@ package io.streamhouse.broker.partition;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.buffer.Unpooled;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.Appends.AppendResult;
 import io.streamhouse.broker.partition.Appends.AppendResult.Appended;
@@ -18,6 +19,8 @@ import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.Leases.Tail;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.BatchMemory;
+import io.streamhouse.protocol.CountedBatches;
 import io.streamhouse.protocol.RecordBatches;
 import java.io.IOException;
 import java.time.Duration;
@@ -40,7 +43,7 @@ class PartitionTest {
 
   private final SimulatedTime time = new SimulatedTime();
   private final SimulatedWalFiles files = new SimulatedWalFiles(new Random(1));
-  private final TailBudget budget = new TailBudget(1 << 20);
+  private final TailBudget budget = new TailBudget(1 << 20, 1 << 18);
   private final List<CompletableFuture<List<ProducerEntry>>> loads = new ArrayList<>();
   private final List<CompletableFuture<RecordBatches>> rewrites = new ArrayList<>();
   private final List<Boolean> rows = new ArrayList<>();
@@ -640,6 +643,43 @@ class PartitionTest {
     assertThat(other.readTail(0, 1, 1 << 20)).isNull();
     assertThat(partition.readTail(0, 1000, 1 << 20)).isNull();
     assertThat(partition.readTail(999, 1000, 1 << 20)).hasSize(1);
+  }
+
+  @Test
+  void whatStaysInMemoryDoesNotHoldTheRequestItCameIn() {
+    partition.settings(objectDurable());
+    var batch = Batches.plain(NOW, "a");
+    var frame = Unpooled.directBuffer(1 << 16).writeZero(1 << 16);
+    frame.setBytes(100, batch.bytes());
+    long before = BatchMemory.inUse();
+    var _ = partition.append(CountedBatches.inFrame(frame, 100, batch.sizeInBytes()), Acks.ALL);
+    frame.release();
+    assertThat(frame.refCnt()).isEqualTo(1);
+
+    commit(partition);
+    assertThat(frame.refCnt()).isZero();
+    var read = partition.readTail(0, 1, 1 << 20);
+    assertThat(read).isNotNull();
+    assertThat(Batches.values(read)).containsExactly("a");
+    read.forEach(RecordBatches::release);
+
+    partition.close(new Failure.UnknownTopic());
+    assertThat(BatchMemory.inUse()).isEqualTo(before);
+  }
+
+  @Test
+  void aTopicThatBecomesLocalKeepsNothingItCommitted() {
+    partition.settings(objectDurable());
+    append("a");
+    commit(partition);
+    assertThat(budget.recentBytes()).isPositive();
+    partition.settings(PartitionSettings.DEFAULT);
+    append("b");
+    wal.poll();
+    commit(partition);
+    assertThat(budget.recentBytes()).isZero();
+    assertThat(budget.used()).isZero();
+    assertThat(partition.readTail(1, 2, 1 << 20)).isNull();
   }
 
   @Test

@@ -173,7 +173,7 @@ class RetentionTest {
             limited(retentionMillis, retentionBytes),
             () -> true,
             wal,
-            new TailBudget(1 << 20),
+            new TailBudget(1 << 20, 1 << 18),
             background,
             time);
     retention =

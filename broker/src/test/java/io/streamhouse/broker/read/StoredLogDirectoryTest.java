@@ -118,7 +118,7 @@ final class StoredLogDirectoryTest {
               PartitionSettings.DEFAULT,
               () -> true,
               wal,
-              new TailBudget(1 << 20),
+              new TailBudget(1 << 20, 1 << 18),
               background,
               time));
     }

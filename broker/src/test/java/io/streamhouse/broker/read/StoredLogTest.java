@@ -3,6 +3,7 @@ package io.streamhouse.broker.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.partition.Appends;
 import io.streamhouse.broker.partition.Appends.Acks;
 import io.streamhouse.broker.partition.BackgroundWork;
 import io.streamhouse.broker.partition.Batches;
@@ -13,6 +14,7 @@ import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
 import io.streamhouse.broker.partition.PartitionSettings;
+import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.TailBudget;
 import io.streamhouse.broker.read.LogReader.EpochEnd;
 import io.streamhouse.broker.read.LogReader.EpochResult;
@@ -57,6 +59,19 @@ class StoredLogTest {
   private static final UUID WAL_ID = new UUID(7, 7);
   private static final long NOW = 1_700_000_000_000L;
 
+  private static final PartitionSettings OBJECT_DURABLE =
+      new PartitionSettings(
+          1 << 20,
+          false,
+          1L << 60,
+          1L << 60,
+          PartitionSettings.AS_PRODUCED,
+          0,
+          false,
+          1 << 30,
+          RetentionLimits.NONE,
+          true);
+
   private final Random random = new Random(1);
   private final SimulatedTime time = new SimulatedTime();
   private final InMemoryMetadata metadata = new InMemoryMetadata(random);
@@ -90,7 +105,7 @@ class StoredLogTest {
 
   /// Takes the lease, again if need be, which begins an epoch.
   private void lead() {
-    var budget = new TailBudget(1 << 20);
+    var budget = new TailBudget(1 << 20, 1 << 18);
     var image = new Image("c", metadata.topics().image());
     var leases = new PartitionLeases(metadata.leases(), INCARNATION, WAL_ID);
     partition =
@@ -203,6 +218,20 @@ class StoredLogTest {
     duringLookups = this::flush;
     assertThat(log().offsetOfMaxTimestamp().join())
         .isEqualTo(new TimestampResult.Found(0, NOW + 5, epoch()));
+  }
+
+  @Test
+  void theNewestRecordIsNotOneThatWasDeletedAndIsStillInMemory() {
+    partition.settings(OBJECT_DURABLE);
+    append(NOW + 5, "a");
+    flush();
+    append(NOW, "b");
+    flush();
+    assertThat(partition.readTail(0, 2, 1 << 20)).hasSize(2);
+    assertThat(partition.deleteRecordsBefore(1).join())
+        .isEqualTo(new Appends.TruncateResult.Truncated(1));
+    assertThat(log().offsetOfMaxTimestamp().join())
+        .isEqualTo(new TimestampResult.Found(1, NOW, epoch()));
   }
 
   @Test

@@ -55,6 +55,7 @@ final class SimulatedAgent {
   final Merger merger;
   final Recovery recovery;
   final TailBudget budget;
+  private final TimeSource time;
 
   /// The newest image that was followed.
   Image image;
@@ -79,7 +80,9 @@ final class SimulatedAgent {
       RandomGenerator random,
       TimeSource time)
       throws IOException, Session.NodeIdInUse {
-    budget = new TailBudget(1 << (12 + random.nextInt(5)));
+    this.time = time;
+    int tails = 1 << (12 + random.nextInt(5));
+    budget = new TailBudget(tails, tails / 4);
     var incarnation = id(random);
     session =
         Session.begin(
@@ -188,6 +191,7 @@ final class SimulatedAgent {
 
   /// What housekeeping looks at again and again.
   void tick() {
+    budget.expireRecent(time.nanos());
     leadership.all().forEach(partition -> partition.tick(Duration.ofDays(1)));
   }
 
