@@ -54,6 +54,9 @@ public final class SegmentRows {
   private static final class Known {
     final TreeMap<Long, Segment> rows = new TreeMap<>();
     long usedNanos;
+
+    /// Completes once the metadata store has answered who asked last; null when nobody waits.
+    @Nullable CompletableFuture<Void> asked;
   }
 
   /// @param blocking runs metadata reads
@@ -72,11 +75,36 @@ public final class SegmentRows {
 
   /// The segment of `partition` that holds `offset`; null in the stage when there is none.
   CompletableFuture<@Nullable Segment> holding(PartitionId partition, long offset) {
-    var known = known(partition, offset);
-    if (known != null) {
-      hits.increment();
-      return CompletableFuture.completedFuture(known);
+    var mine = new CompletableFuture<Void>();
+    CompletableFuture<Void> others;
+    synchronized (this) {
+      var known = known(partition, offset);
+      if (known != null) {
+        hits.increment();
+        return CompletableFuture.completedFuture(known);
+      }
+      var rows = partitions.computeIfAbsent(partition, _ -> new Known());
+      rows.usedNanos = time.nanos();
+      others = rows.asked;
+      if (others == null) {
+        rows.asked = mine;
+      }
     }
+    if (others == null) {
+      return ask(partition, offset).whenComplete((_, _) -> answered(partition, mine));
+    }
+    // A fetch that does not wait for a slow answer comes again before it is there.
+    return others.thenCompose(_ -> {
+      var known = known(partition, offset);
+      if (known != null) {
+        hits.increment();
+        return CompletableFuture.completedFuture(known);
+      }
+      return ask(partition, offset);
+    });
+  }
+
+  private CompletableFuture<@Nullable Segment> ask(PartitionId partition, long offset) {
     misses.increment();
     return Stages.supply(
         blocking,
@@ -87,6 +115,16 @@ public final class SegmentRows {
               ? null
               : found.getFirst();
         });
+  }
+
+  private void answered(PartitionId partition, CompletableFuture<Void> asked) {
+    synchronized (this) {
+      var known = partitions.get(partition);
+      if (known != null && known.asked == asked) {
+        known.asked = null;
+      }
+    }
+    asked.complete(null);
   }
 
   /// The segment after `row`, if it is known.

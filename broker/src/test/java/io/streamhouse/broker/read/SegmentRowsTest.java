@@ -3,10 +3,12 @@ package io.streamhouse.broker.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
 import io.streamhouse.metadata.SegmentManifest.Segment;
 import java.lang.reflect.Proxy;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -25,6 +27,8 @@ class SegmentRowsTest {
   /// Whether they are one segment by now.
   private boolean merged;
 
+  private boolean unreachable;
+
   private final SegmentManifest manifest =
       (SegmentManifest)
           Proxy.newProxyInstance(
@@ -32,6 +36,9 @@ class SegmentRowsTest {
               new Class<?>[] {SegmentManifest.class},
               (_, method, arguments) -> {
                 assertThat(method.getName()).isEqualTo("segments");
+                if (unreachable) {
+                  throw new MetadataUnavailable("cut", null);
+                }
                 return segments(
                     (PartitionId) arguments[0], (long) arguments[1], (int) arguments[2]);
               });
@@ -70,6 +77,40 @@ class SegmentRowsTest {
     assertThat(rows.misses()).isEqualTo(1);
     assertThat(rows.hits()).isEqualTo(19);
     assertThat(rows.size()).isEqualTo(10);
+  }
+
+  @Test
+  void whoComesAgainBeforeTheAnswerIsThereDoesNotAskAgain() {
+    var waiting = new ArrayDeque<Runnable>();
+    var slow = new SegmentRows(manifest, waiting::add, 30, time);
+    var first = slow.holding(partition(0), 100);
+    var again = slow.holding(partition(0), 100);
+    var further = slow.holding(partition(0), 150);
+    var beyond = slow.holding(partition(0), 200);
+    assertThat(waiting).hasSize(1);
+    waiting.remove().run();
+    assertThat(first.join()).isEqualTo(segments(partition(0), 100, 1).getFirst());
+    assertThat(again.join()).isEqualTo(first.join());
+    assertThat(further.join()).isEqualTo(segments(partition(0), 150, 1).getFirst());
+    assertThat(slow.misses()).isEqualTo(2);
+    waiting.remove().run();
+    assertThat(beyond.join()).isNull();
+    assertThat(slow.hits()).isEqualTo(2);
+    assertThat(waiting).isEmpty();
+  }
+
+  @Test
+  void whoWaitedForAnAnswerThatDidNotComeAsksAgain() {
+    unreachable = true;
+    var waiting = new ArrayDeque<Runnable>();
+    var slow = new SegmentRows(manifest, waiting::add, 30, time);
+    var first = slow.holding(partition(0), 100);
+    var again = slow.holding(partition(0), 100);
+    waiting.remove().run();
+    assertThat(first).isCompletedExceptionally();
+    unreachable = false;
+    waiting.remove().run();
+    assertThat(again.join()).isNotNull();
   }
 
   @Test
