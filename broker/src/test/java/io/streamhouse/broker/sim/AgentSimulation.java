@@ -30,6 +30,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -251,6 +252,7 @@ final class AgentSimulation {
                 flaky,
                 new WalOptions(fsync, Duration.ofMillis(100), 1 << 12, 1 << 15, 0),
                 _ -> objectDurable,
+                UnaryOperator.identity(),
                 random,
                 time);
         break;

@@ -3,6 +3,7 @@ package io.streamhouse.broker.sim;
 import static java.util.Objects.requireNonNull;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.lease.Ownership;
 import io.streamhouse.broker.lease.SessionObserver;
 import io.streamhouse.broker.partition.Appends;
 import io.streamhouse.broker.partition.Appends.AppendResult;
@@ -33,6 +34,7 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +52,7 @@ final class ClusterSimulation {
   private static final String LEVEL = "streamhouse.durability";
 
   private final long seed;
+  private final UnaryOperator<Ownership> trust;
   private final RandomGenerator random;
   private final DatabaseLinks links;
   private final LateCalls late;
@@ -131,7 +134,13 @@ final class ClusterSimulation {
   private record Route(@Nullable Machine machine, @Nullable SimulatedAgent life) {}
 
   ClusterSimulation(long seed) {
+    this(seed, UnaryOperator.identity());
+  }
+
+  /// @param trust what partitions believe of their agents' sessions
+  ClusterSimulation(long seed, UnaryOperator<Ownership> trust) {
     this.seed = seed;
+    this.trust = trust;
     this.random = new SplittableRandom(seed);
     this.links = new DatabaseLinks(random);
     this.late = new LateCalls(random, links);
@@ -597,6 +606,7 @@ final class ClusterSimulation {
               machine.objects,
               new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 12, 1 << 18, 0),
               ClusterSimulation::objectDurable,
+              trust,
               random,
               machine.time);
       machine.life = agent;

@@ -89,6 +89,21 @@ class ClusterSimulationTest {
     var _ = run(13747);
   }
 
+  /// That the simulation finds what it is for: an agent that trusts its session for ever serves and
+  /// acknowledges after another has taken its partitions.
+  @Test
+  void anAgentThatTrustsItsSessionForEverIsFound() throws Exception {
+    int found = 0;
+    for (long seed = 0; seed < 500 && found == 0; seed++) {
+      try {
+        new ClusterSimulation(seed, _ -> () -> true).run(600);
+      } catch (AssertionError violation) {
+        found++;
+      }
+    }
+    assertThat(found).isPositive();
+  }
+
   private static ClusterSimulation run(long seed) {
     var simulation = new ClusterSimulation(seed);
     try {

@@ -1,6 +1,7 @@
 package io.streamhouse.broker.sim;
 
 import io.streamhouse.broker.catalog.Image;
+import io.streamhouse.broker.lease.Ownership;
 import io.streamhouse.broker.lease.Session;
 import io.streamhouse.broker.merge.MemoryScratch;
 import io.streamhouse.broker.merge.MergeOptions;
@@ -37,6 +38,7 @@ import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -71,12 +73,14 @@ final class SimulatedAgent {
   /// @param logs opens logs of others to read tails
   record Self(int nodeId, UUID walId, WalFiles disk, Function<UUID, @Nullable AdoptedLog> logs) {}
 
+  /// @param trust what partitions believe of the session
   SimulatedAgent(
       Self self,
       Database database,
       ObjectStore store,
       WalOptions walOptions,
       Predicate<Topic> objectDurable,
+      UnaryOperator<Ownership> trust,
       RandomGenerator random,
       TimeSource time)
       throws IOException, Session.NodeIdInUse {
@@ -104,6 +108,7 @@ final class SimulatedAgent {
         new Leadership.Cluster(incarnation, self.walId(), objectDurable.negate(), _ -> false);
     recovery = Recovery.run(image, leases, cluster, _ -> false, self.disk(), walOptions, time);
     wal = recovery.wal();
+    var ownership = trust.apply(session);
     var background =
         new BackgroundWork(
             database.manifest(),
@@ -121,7 +126,7 @@ final class SimulatedAgent {
             self.logs(),
             (grant, tail, adopted, settings) ->
                 new Partition(
-                    grant, tail, adopted, settings, session, wal, budget, background, time),
+                    grant, tail, adopted, settings, ownership, wal, budget, background, time),
             topic -> settings(objectDurable.test(topic)),
             _ -> true,
             recovery.replay(),
