@@ -340,6 +340,7 @@ public final class Agent implements AutoCloseable {
     started("leadership", () -> on(changes, leadership::release));
     whenSessionOver = () -> changes.execute(leadership::abandon);
     AgentHealth.flushing(health, leadership, catalog);
+    PartitionMetrics.register(meters, leases);
     PartitionMetrics.register(meters, leadership, budget);
     AgentHealth.waiting(health, leadership);
     catalog.follow(image -> {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,6 +23,7 @@ public final class PartitionLeases {
   private final Leases leases;
   private final UUID incarnation;
   private final UUID walId;
+  private final LongAdder tailsLost = new LongAdder();
 
   /// @param walId of this agent's write-ahead log, where its tails are
   public PartitionLeases(Leases leases, UUID incarnation, UUID walId) {
@@ -60,17 +62,22 @@ public final class PartitionLeases {
     // Taken without anybody hearing of it: nobody else could adopt it while this session holds it.
     release(List.of(), stuck);
     for (var grant : grants) {
-      grant
-          .lostTail()
-          .ifPresent(lost ->
-              log.error(
-                  "unclean: acknowledged records after the committed end may be lost partition={}"
-                      + " committedEnd={} walId={}",
-                  grant.lease().key(),
-                  grant.committedEnd(),
-                  lost));
+      if (grant.lostTail().isPresent()) {
+        tailsLost.increment();
+        log.error(
+            "unclean: acknowledged records after the committed end may be lost partition={}"
+                + " committedEnd={} walId={}",
+            grant.lease().key(),
+            grant.committedEnd(),
+            grant.lostTail().get());
+      }
     }
     return grants;
+  }
+
+  /// How many partitions were taken without the tail that they had.
+  public long tailsLost() {
+    return tailsLost.sum();
   }
 
   /// As [#take], with this agent's own log.

@@ -3,15 +3,25 @@ package io.streamhouse.broker.partition;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
 
 /// What is led here and what of it is not in an object yet.
 public final class PartitionMetrics {
 
   private PartitionMetrics() {}
 
+  public static void register(MeterRegistry meters, PartitionLeases leases) {
+    FunctionCounter.builder("streamhouse.tails.lost", leases, PartitionLeases::tailsLost)
+        .description("Partitions taken without their tails (unclean.leader.election.enable).")
+        .register(meters);
+  }
+
   public static void register(MeterRegistry meters, Leadership leadership, TailBudget budget) {
     Gauge.builder("streamhouse.partitions.led", leadership, one -> one.all().size())
         .description("Partitions whose leases this agent holds.")
+        .register(meters);
+    Gauge.builder("streamhouse.partitions.waiting", leadership, PartitionMetrics::waiting)
+        .description("Partitions placed here that nobody can lead until a log is there again.")
         .register(meters);
     Gauge.builder("streamhouse.flush.lag", leadership, PartitionMetrics::oldestUnflushedSeconds)
         .baseUnit("seconds")
@@ -36,6 +46,10 @@ public final class PartitionMetrics {
     Gauge.builder("streamhouse.producers", leadership, PartitionMetrics::producers)
         .description("Idempotent producers whose last batches are remembered, in each partition.")
         .register(meters);
+  }
+
+  private static double waiting(Leadership leadership) {
+    return leadership.waiting().values().stream().mapToInt(List::size).sum();
   }
 
   private static double producers(Leadership leadership) {
