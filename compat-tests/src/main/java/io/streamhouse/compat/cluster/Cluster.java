@@ -81,7 +81,7 @@ final class Cluster implements AutoCloseable {
   static Cluster start(Kits kits, Path directory, Setup setup) throws Exception {
     // Where sources are newer than what is built, the first program to run builds them, which an
     // agent's start does not wait for.
-    streamctl(kits, "--version");
+    build(kits);
     var cluster = new Cluster(kits, setup, Stores.start());
     try {
       for (int node = 0; node < setup.agents(); node++) {
@@ -95,16 +95,13 @@ final class Cluster implements AutoCloseable {
     }
   }
 
-  /// Whether this build of the server runs several agents on one database, and drains them.
-  static boolean severalAgents(Kits kits) {
-    return streamctl(kits, "agent", "--help") == 0;
-  }
-
-  private static int streamctl(Kits kits, String... arguments) {
-    var command = new ArrayList<>(List.of(kits.root().resolve("bin/streamctl").toString()));
-    command.addAll(List.of(arguments));
+  private static void build(Kits kits) {
+    var command = List.of(kits.root().resolve("bin/streamctl").toString(), "--version");
     var log = kits.log("streamctl-of-a-cluster");
-    return Kits.run(new ChildProcess.Spec("streamctl", command, log), BUILD_LIMIT).exit();
+    int exit = Kits.run(new ChildProcess.Spec("streamctl", command, log), BUILD_LIMIT).exit();
+    if (exit != 0) {
+      throw new IllegalStateException("streamctl --version: exit code " + exit + ", see " + log);
+    }
   }
 
   private void add(Path directory, int node) throws IOException {
@@ -125,9 +122,9 @@ final class Cluster implements AutoCloseable {
     return Map.of("streamhouse.wal.shared.dir", volume.toString());
   }
 
-  /// Whether agents can be drained: there is another one to go to, and a command to say so.
+  /// Whether agents can be drained: there is another one to go to.
   boolean drains() {
-    return agents.size() > 1 && severalAgents(kits);
+    return agents.size() > 1;
   }
 
   Setup setup() {

@@ -175,13 +175,13 @@ public final class ClusterLoop {
         List.copyOf(problems));
   }
 
-  /// The plan, without what this build of the server does not know.
+  /// The plan, without what a single agent cannot do.
   private Nemesis.Plan possible(Cluster cluster) {
     var wanted = plan.nemesis();
     if (!wanted.kinds().contains(Nemesis.Kind.DRAIN) || cluster.drains()) {
       return wanted;
     }
-    System.err.println("SKIPPED: draining: a single agent, or a build without `streamctl agent`");
+    System.err.println("SKIPPED: draining: a single agent has nobody to give its partitions to");
     var kinds = EnumSet.copyOf(wanted.kinds());
     kinds.remove(Nemesis.Kind.DRAIN);
     return new Nemesis.Plan(

@@ -85,7 +85,7 @@ public final class FailoverTimes {
   private Figures measure(Layout layout, int rounds) throws Exception {
     boolean drains = cluster.drains();
     if (!drains) {
-      System.err.println("SKIPPED: draining: a single agent, or a build without `streamctl agent`");
+      System.err.println("SKIPPED: draining: a single agent has nobody to give its partitions to");
     }
     try (var admin = Admin.create(Clients.common(cluster.bootstrap()))) {
       admin

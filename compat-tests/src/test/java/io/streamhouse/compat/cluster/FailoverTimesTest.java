@@ -18,35 +18,45 @@ import org.junit.jupiter.api.parallel.Isolated;
 class FailoverTimesTest {
 
   private static final Duration SESSION = Duration.ofSeconds(4);
-  private static final Duration FAILOVER_MARGIN = Duration.ofSeconds(2);
+  private static final Duration MARGIN = Duration.ofSeconds(2);
   private static final Duration GRACEFUL = Duration.ofSeconds(1);
 
   @TempDir Path directory;
 
   @Test
-  void producersWaitNoLongerThanTheyMustWhenAnAgentGoes() throws Exception {
+  void producersWaitNoLongerThanTheyMustForObjects() throws Exception {
+    bounds(Cluster.Durability.OBJECT);
+  }
+
+  @Test
+  void producersWaitNoLongerThanTheyMustForAnotherToReadALog() throws Exception {
+    bounds(Cluster.Durability.SHARED);
+  }
+
+  @Test
+  void producersWaitNoLongerThanTheyMustForALogToComeBack() throws Exception {
+    bounds(Cluster.Durability.LOCAL);
+  }
+
+  private void bounds(Cluster.Durability durability) throws Exception {
     assumeTrue(Servers.chosen() == Servers.STREAMHOUSE, "it is about agents of StreamHouse");
     // Bounds in real time say something of a machine that has nothing else to do, as one that
     // verifies a change may have.
     assumeTrue(System.getProperty("rounds") != null, "SKIPPED: asked for with -Drounds=N only");
     var kits = Kits.find();
-    boolean several = Cluster.severalAgents(kits);
-    if (!several) {
-      System.err.println("SKIPPED: failover to another agent, which this build does not have");
-    }
-    var setup = new Cluster.Setup(several ? 3 : 1, Cluster.Durability.OBJECT, SESSION, Map.of());
+    var setup = new Cluster.Setup(3, durability, SESSION, Map.of());
     FailoverTimes.Figures figures;
     try (var cluster = Cluster.start(kits, directory, setup)) {
       figures = FailoverTimes.measure(cluster, Layout.of(2, 6), Integer.getInteger("rounds", 1));
     }
     System.out.println(figures);
-    assertThat(figures.of(Event.KILLED).at(100))
+    // Records that only a log on the dead agent's disk has are waited for: until it is back.
+    boolean waits = durability == Cluster.Durability.LOCAL;
+    assertThat(figures.of(waits ? Event.SERVES_AGAIN : Event.KILLED).at(100))
         .as("%s", figures)
-        .isLessThanOrEqualTo(SESSION.plus(FAILOVER_MARGIN));
-    if (several) {
-      assertThat(figures.of(Event.DRAINED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
-      assertThat(figures.of(Event.STOPPED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
-    }
+        .isLessThanOrEqualTo(waits ? MARGIN : SESSION.plus(MARGIN));
+    assertThat(figures.of(Event.DRAINED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
+    assertThat(figures.of(Event.STOPPED).at(99)).as("%s", figures).isLessThanOrEqualTo(GRACEFUL);
   }
 
   @Test
