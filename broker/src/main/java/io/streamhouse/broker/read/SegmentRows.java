@@ -120,7 +120,7 @@ public final class SegmentRows {
   private void answered(PartitionId partition, CompletableFuture<Void> asked) {
     synchronized (this) {
       var known = partitions.get(partition);
-      if (known != null && known.asked == asked) {
+      if (known != null && asked.equals(known.asked)) {
         known.asked = null;
       }
     }
