@@ -120,7 +120,8 @@ public final class SegmentRows {
   private void answered(PartitionId partition, CompletableFuture<Void> asked) {
     synchronized (this) {
       var known = partitions.get(partition);
-      if (known != null && asked.equals(known.asked)) {
+      if (known != null) {
+        // At worst another's, if this was forgotten meanwhile: then one more asks.
         known.asked = null;
       }
     }

@@ -38,7 +38,7 @@ class ClusterLoopTest {
 
   private static String shortForm(long seed) {
     var levels = Cluster.Durability.values();
-    var level = levels[(int) Math.floorMod(seed, levels.length)];
+    var level = levels[Math.floorMod(seed, levels.length)];
     return "--kinds "
         + "KILL,RESTART,PAUSE_PAST_SESSION,DRAIN,CUT_DATABASE,SILENCE_DATABASE,REFUSE_OBJECTS,"
         + "CUT_CLIENTS --actions 8 --seconds 240 --session 5000 --shortest 300 --longest 2000"
