@@ -139,6 +139,23 @@ class HandoverTest {
         .isCompletedWithValueMatching(result -> result instanceof AppendResult.Refused);
   }
 
+  /// Its producers still waited to hear where it went when it was placed elsewhere again: the next
+  /// hand-over was taken for the one that had ended, and nobody asked for it any more.
+  @Test
+  void partitionThatCameBackIsHandedOverOnceMore() throws IOException {
+    assertThat(handover.begin(partition)).isTrue();
+    assertThat(handover.step(image())).containsExactly(partition.id());
+    var waiting = append();
+    assertThat(waiting).isNotDone();
+
+    partition = open();
+    assertThat(handover.begin(partition)).isTrue();
+    assertThat(handover.step(image())).containsExactly(partition.id());
+    assertThat(image().leader(partition.id())).isNull();
+    assertThat(waiting)
+        .isCompletedWithValueMatching(result -> result instanceof AppendResult.Refused);
+  }
+
   @Test
   void whatWaitsIsRefusedAtTheEnd() {
     releaseWithoutAnswer();

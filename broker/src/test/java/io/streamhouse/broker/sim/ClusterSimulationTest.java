@@ -6,6 +6,9 @@ import org.junit.jupiter.api.Test;
 
 /// Runs seeds 0 to `streamhouse.sim.seeds` (150 by default); `-Dstreamhouse.sim.seeds=10000` is the
 /// long form, `-Dstreamhouse.sim.first=N` begins at another seed.
+///
+/// What it finds is told by a test that needs no seed, such as those of `LeadershipTest`: as soon
+/// as the simulation draws anything more, a seed is another run.
 class ClusterSimulationTest {
 
   @Test
@@ -35,58 +38,6 @@ class ClusterSimulationTest {
     assertThat(deaths).isPositive();
     assertThat(acknowledged).isGreaterThan(seeds);
     assertThat(failovers).isPositive();
-  }
-
-  /// The agent it was placed with came back while its leader could not flush; nothing changed in
-  /// the image afterwards, and the pause after a failed hand-over never ended.
-  @Test
-  void partitionThatCouldNotBeHandedOverIsTriedAgain() {
-    var _ = run(5);
-    var _ = run(9);
-  }
-
-  /// A take whose connection was lost was carried out after the lease had been taken again: the
-  /// agent held the lease under an epoch at which it led nothing, and refused everybody for ever.
-  @Test
-  void leaseTakenOnceMoreByALateTransactionIsOpened() {
-    var _ = run(63);
-  }
-
-  /// As before, of a partition that was adopted: it was opened without what had been acknowledged
-  /// since, because the replay at the start had never heard of it.
-  @Test
-  void tailOfAnAdoptedPartitionIsReadAgainAfterALateTake() {
-    var _ = run(2839);
-  }
-
-  /// The answer to the release of a partition was lost, then it was placed here again: it was taken
-  /// back, and acknowledged what no later leader would have found.
-  @Test
-  void partitionThatMayBeReleasedIsNotTakenBack() {
-    var _ = run(10869);
-    var _ = run(12312);
-  }
-
-  /// An agent started when nothing was left to take but a tail in another's log, and nothing
-  /// changed afterwards: it never looked at its image for what to adopt.
-  @Test
-  void tailIsAdoptedThoughNothingChangesAfterTheStart() {
-    var _ = run(11597);
-  }
-
-  /// A release of unknown outcome was carried out, and seen in the image by who was to lead again:
-  /// itself. Sent again it changed nothing, so nobody looked at what was free.
-  @Test
-  void partitionIsTakenThatWasReleasedBeforeItsReleaseWasAnswered() {
-    var _ = run(9914);
-  }
-
-  /// A partition that was given away came back while its producers still waited to hear where it
-  /// went: the next hand-over was taken for the one that had ended.
-  @Test
-  void partitionThatCameBackIsHandedOverOnceMore() {
-    var _ = run(1373);
-    var _ = run(13747);
   }
 
   /// That the simulation finds what it is for: an agent that trusts its session for ever serves and
