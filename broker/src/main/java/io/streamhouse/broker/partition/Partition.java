@@ -623,6 +623,16 @@ public final class Partition implements Appends, WalAppend.Owner {
     };
   }
 
+  /// From which offset on [#readTail] has batches.
+  public long tailStart() {
+    lock.lock();
+    try {
+      return tail.start();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Batches of the tail from the one that holds `offset` on, as far as they are in memory; null
   /// when that offset is in the committed log by now. The caller releases them.
   public @Nullable List<RecordBatches> readTail(long offset, long endLimit, long maxBytes) {

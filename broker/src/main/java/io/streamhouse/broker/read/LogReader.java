@@ -20,6 +20,10 @@ public interface LogReader {
   /// The owner's epoch: leader epoch on the wire.
   int leaderEpoch();
 
+  /// Whether a read from `offset` finds what it wants in the tail, so that it costs next to
+  /// nothing.
+  boolean inTail(long offset);
+
   /// Whole batches from the one that holds `offset` on, up to `maxBytes` but at least one, none
   /// beyond `endLimit`.
   ///
@@ -33,7 +37,7 @@ public interface LogReader {
   CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit);
 
   sealed interface ReadResult {
-    /// Empty at the end of the log.
+    /// Empty at the end of the log, and where as much is being read as may be.
     record Read(List<RecordBatches> batches) implements ReadResult {
       public Read {
         batches = List.copyOf(batches);

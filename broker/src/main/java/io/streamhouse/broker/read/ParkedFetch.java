@@ -50,6 +50,12 @@ public final class ParkedFetch {
   /// give up on a request after 30 s.
   static final Duration SLOW_READ_LIMIT = Duration.ofSeconds(5);
 
+  /// How many reads of a fetch are under way at once: more than a store answers within [#GRACE],
+  /// and few enough that a consumer that catches up on ten thousand partitions takes no more than
+  /// its share of the places that all readers have. The partitions it does not get to come first in
+  /// the next fetch of its session.
+  static final int MOST_READS = 128;
+
   private final List<Part> parts = new ArrayList<>();
   private final Limits limits;
   private final ResponseBudget budget;
@@ -151,7 +157,8 @@ public final class ParkedFetch {
     /// The log gave nothing although its end lies further on: not asked again before it moves.
     boolean stalled;
 
-    /// It was not asked for want of room, so what its log says about its end is no news to it.
+    /// It was not asked for want of room, or because enough reads are under way, so what its log
+    /// says about its end is no news to it.
     boolean starved;
 
     @Nullable FetchResult outcome;
@@ -249,6 +256,12 @@ public final class ParkedFetch {
     part.starved = false;
     long endLimit = part.endLimit();
     long reserve = 0;
+    if (reading >= MOST_READS
+        && part.nextOffset < endLimit
+        && !part.want.reader().inTail(part.nextOffset)) {
+      part.starved = true;
+      return;
+    }
     // At the end of the log nothing will be read; the log is asked all the same, since it alone
     // knows whether the offset exists and whether it still leads.
     if (part.nextOffset < endLimit) {

@@ -77,6 +77,11 @@ final class StoredLog implements LogReader {
   }
 
   @Override
+  public boolean inTail(long offset) {
+    return offset >= partition.tailStart();
+  }
+
+  @Override
   public CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit) {
     // Out of range is said, and the tail served, only while this agent surely leads; committed
     // ranges are true whoever leads.
@@ -161,7 +166,7 @@ final class StoredLog implements LogReader {
   /// object is deleted by now: then the other one is read.
   private CompletableFuture<SegmentRead> again(
       Segment segment, long offset, int maxBytes, SegmentRead read) {
-    if (read instanceof SegmentRead.Found) {
+    if (!(read instanceof SegmentRead.Failed)) {
       return CompletableFuture.completedFuture(read);
     }
     rows.forget(partition.id());
@@ -175,6 +180,7 @@ final class StoredLog implements LogReader {
   private ReadResult result(long offset, long endLimit, SegmentRead read) {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(below(endLimit, batches));
+      case SegmentRead.Busy _ -> new ReadResult.Read(List.of());
       case SegmentRead.Failed(var failure) ->
           offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(failure);
     };
@@ -283,8 +289,10 @@ final class StoredLog implements LogReader {
     long next = from;
     while (next < segment.endOffset()) {
       var read = segments.readAtTimestamp(segment, timestamp, next).join();
-      if (read instanceof SegmentRead.Failed(var failure)) {
-        throw new Refused(failure);
+      switch (read) {
+        case SegmentRead.Found _ -> {}
+        case SegmentRead.Busy _ -> throw new Refused(new Failure.OffsetNotAvailable());
+        case SegmentRead.Failed(var failure) -> throw new Refused(failure);
       }
       var pieces = ((SegmentRead.Found) read).batches();
       if (pieces.isEmpty()) {

@@ -6,6 +6,7 @@ import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.SegmentRead;
 import io.streamhouse.metadata.Audit.AuditedPartition;
 import io.streamhouse.protocol.RecordBatches;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 
@@ -47,6 +48,11 @@ final class WaitingLog implements LogReader, Appends {
   }
 
   @Override
+  public boolean inTail(long offset) {
+    return false;
+  }
+
+  @Override
   public CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit) {
     if (offset < row.logStart()) {
       return failed(new Failure.OffsetOutOfRange(offset, row.logStart(), row.committedEnd()));
@@ -70,6 +76,7 @@ final class WaitingLog implements LogReader, Appends {
   private ReadResult result(SegmentRead read) {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(batches);
+      case SegmentRead.Busy _ -> new ReadResult.Read(List.of());
       case SegmentRead.Failed(var failure) -> {
         rows.forget(row.id());
         yield new ReadResult.Failed(failure);

@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Thread-safe; nothing blocks. Answers complete at once when everything is in memory, otherwise on
 /// the virtual thread that loaded what was missing. So many loads run at once, few of them of one
-/// partition, and so many reads wait for them; beyond that a read that would have to wait fails,
-/// and the client comes again. Where someone reads on from block to block, the next ones are loaded
-/// in advance, see [SegmentLoads].
+/// partition, and so many reads wait for them; beyond that a read that would have to wait is told
+/// so, and the client comes again. Where someone reads on from block to block, the next ones are
+/// loaded in advance, see [SegmentLoads].
 ///
 /// What is damaged fails the reads that need it and is not kept, so each of them says so anew.
 ///
@@ -160,13 +160,18 @@ public final class SegmentCache implements AutoCloseable {
     return admission.take() ? loads.block(row, reader, index) : tooMany();
   }
 
+  private static final class TooManyReads extends IOException {
+    TooManyReads() {
+      super("as many segment reads are waiting as may");
+    }
+  }
+
   private static IOException lost() {
     return new IOException("a block left memory before it could be read");
   }
 
   private static <T> CompletableFuture<T> tooMany() {
-    return CompletableFuture.failedFuture(
-        new IOException("as many segment reads are waiting as may"));
+    return CompletableFuture.failedFuture(new TooManyReads());
   }
 
   /// A read's place among those that may wait; taken when it first has to. Confined to the chain of
@@ -278,16 +283,24 @@ public final class SegmentCache implements AutoCloseable {
       if (failure == null) {
         return new SegmentRead.Found(found);
       }
+      if (cause(failure) instanceof TooManyReads) {
+        return new SegmentRead.Busy();
+      }
       counters.failures.increment();
       return new SegmentRead.Failed(new Failure.Storage(describe(failure)));
     });
   }
 
-  private static String describe(Throwable failure) {
+  private static Throwable cause(Throwable failure) {
     var cause = failure;
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();
     }
+    return cause;
+  }
+
+  private static String describe(Throwable failure) {
+    var cause = cause(failure);
     return cause instanceof SegmentDamaged ? String.valueOf(cause.getMessage()) : cause.toString();
   }
 

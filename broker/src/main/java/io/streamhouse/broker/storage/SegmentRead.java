@@ -15,6 +15,9 @@ public sealed interface SegmentRead {
     }
   }
 
-  /// Damaged, unreadable, or too much is being read already.
+  /// As many reads wait as may; nothing is wrong with the segment.
+  record Busy() implements SegmentRead {}
+
+  /// Damaged or unreadable.
   record Failed(Failure.Storage failure) implements SegmentRead {}
 }

@@ -121,6 +121,11 @@ public final class MemoryLog implements LogReader, Appends {
   }
 
   @Override
+  public synchronized boolean inTail(long offset) {
+    return !cold;
+  }
+
+  @Override
   public CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit) {
     synchronized (this) {
       reads++;

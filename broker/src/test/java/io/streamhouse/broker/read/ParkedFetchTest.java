@@ -43,6 +43,34 @@ final class ParkedFetchTest {
   }
 
   @Test
+  void manyColdLogsAreReadAFewAtATimeAndHoldUpNoneInMemory() {
+    var wants = new ArrayList<ParkedFetch.Want>();
+    for (int i = 0; i < 3 * ParkedFetch.MOST_READS; i++) {
+      wants.add(want(log("cold").freeze(), 0));
+    }
+    var warm = log("warm");
+    wants.add(want(warm, 0));
+    var fetch = fetch(limits(MEBI, MEBI, 500), wants.toArray(ParkedFetch.Want[]::new));
+    loop.drain();
+    assertThat(logs.stream().filter(log -> log.reads() > 0)).hasSize(ParkedFetch.MOST_READS + 1);
+    assertThat(warm.reads()).isEqualTo(1);
+
+    logs.get(0).thaw();
+    logs.get(1).thaw();
+    loop.drain();
+    assertThat(fetch.result()).isNotDone();
+
+    pass(500);
+    pass(ParkedFetch.GRACE.toMillis());
+    var values = values(fetch);
+    assertThat(values.getFirst()).containsExactly("cold");
+    assertThat(values.getLast()).containsExactly("warm");
+    assertThat(values.stream().filter(each -> !each.isEmpty())).hasSize(3);
+    logs.forEach(MemoryLog::thaw);
+    loop.drain();
+  }
+
+  @Test
   void anEmptyLogIsWaitedForUntilItAdvances() {
     var log = log();
     var fetch = fetch(limits(1, MEBI, 500), want(log, 0));
