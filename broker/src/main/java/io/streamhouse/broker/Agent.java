@@ -49,6 +49,7 @@ import io.streamhouse.broker.read.ReadMetrics;
 import io.streamhouse.broker.read.SegmentRows;
 import io.streamhouse.broker.read.StoredLogDirectory;
 import io.streamhouse.broker.read.StoredLogs;
+import io.streamhouse.broker.read.ToldManifest;
 import io.streamhouse.broker.runtime.Health;
 import io.streamhouse.broker.runtime.ThreadLoop;
 import io.streamhouse.broker.runtime.TimeSource;
@@ -348,6 +349,15 @@ public final class Agent implements AutoCloseable {
       return leadership.reconcile(image);
     });
 
+    var rows =
+        new SegmentRows(
+            metadata.manifest(),
+            blocking,
+            SegmentRows.mostInHeap(Runtime.getRuntime().maxMemory()),
+            time);
+    ReadMetrics.register(meters, rows);
+    var told = new ToldManifest(metadata.manifest(), rows);
+
     var uploading = new WorkerPool("upload", config.flush().uploads(), 1000);
     started("uploads", uploading);
     var flusher =
@@ -361,7 +371,7 @@ public final class Agent implements AutoCloseable {
                 config.flush().uploads(),
                 config.flush().uploadBytes()),
             budget,
-            metadata.manifest(),
+            told,
             store,
             incarnation,
             () -> new UUID(random.nextLong(), random.nextLong()),
@@ -413,7 +423,7 @@ public final class Agent implements AutoCloseable {
           new Merger(
               leadership::all,
               mergeOptions(config),
-              metadata.manifest(),
+              told,
               store,
               ScratchDirectory.open(directory.merging(), 2 * storage.diskReserveBytes()),
               incarnation,
@@ -471,13 +481,6 @@ public final class Agent implements AutoCloseable {
     metadata.watch(() -> {
       var _ = catalog.refresh();
     });
-    var rows =
-        new SegmentRows(
-            metadata.manifest(),
-            blocking,
-            SegmentRows.mostInHeap(Runtime.getRuntime().maxMemory()),
-            time);
-    ReadMetrics.register(meters, rows);
     var stored =
         new StoredLogs(
             leadership,

@@ -15,9 +15,10 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/// Where the committed segments of partitions are, as far as readers asked lately. Rows of
-/// committed segments never change, so a known one is true until retention removes it, and serves
-/// until the object goes that it points to, should another segment have taken its place.
+/// Where the committed segments of partitions are, as far as this agent committed them or readers
+/// asked lately. Rows of committed segments never change, so a known one is true until retention
+/// removes it, and serves until the object goes that it points to, should another segment have
+/// taken its place.
 ///
 /// All partitions together have so many rows. New ones take the place of those of partitions that
 /// nobody read for a while, else of those of their own partition, but never of others in use: a
@@ -39,6 +40,8 @@ public final class SegmentRows {
   /// How long rows are in use after they were asked for.
   static final Duration IN_USE = Duration.ofSeconds(30);
 
+  private static final long NEVER = Long.MIN_VALUE / 2;
+
   private final SegmentManifest manifest;
   private final Executor blocking;
   private final int most;
@@ -53,7 +56,7 @@ public final class SegmentRows {
 
   private static final class Known {
     final TreeMap<Long, Segment> rows = new TreeMap<>();
-    long usedNanos;
+    long usedNanos = NEVER;
 
     /// Completes once the metadata store has answered who asked last; null when nobody waits.
     @Nullable CompletableFuture<Void> asked;
@@ -91,17 +94,11 @@ public final class SegmentRows {
       }
     }
     if (others == null) {
-      return ask(partition, offset).whenComplete((_, _) -> answered(partition, mine));
+      return ask(partition, offset).whenComplete((_, why) -> answered(partition, mine, why));
     }
-    // A fetch that does not wait for a slow answer comes again before it is there.
-    return others.thenCompose(_ -> {
-      var known = known(partition, offset);
-      if (known != null) {
-        hits.increment();
-        return CompletableFuture.completedFuture(known);
-      }
-      return ask(partition, offset);
-    });
+    // A fetch that does not wait for a slow answer comes again before it is there. Of several that
+    // the answer does not help one asks next; where there was none, nobody asks at once.
+    return others.thenCompose(_ -> holding(partition, offset));
   }
 
   private CompletableFuture<@Nullable Segment> ask(PartitionId partition, long offset) {
@@ -117,7 +114,8 @@ public final class SegmentRows {
         });
   }
 
-  private void answered(PartitionId partition, CompletableFuture<Void> asked) {
+  private void answered(
+      PartitionId partition, CompletableFuture<Void> asked, @Nullable Throwable why) {
     synchronized (this) {
       var known = partitions.get(partition);
       if (known != null) {
@@ -125,7 +123,11 @@ public final class SegmentRows {
         known.asked = null;
       }
     }
-    asked.complete(null);
+    if (why == null) {
+      asked.complete(null);
+    } else {
+      asked.completeExceptionally(why);
+    }
   }
 
   /// The segment after `row`, if it is known.
@@ -151,7 +153,7 @@ public final class SegmentRows {
       size -= known.rows.size();
       known.rows.clear();
     }
-    makeRoom(found.size());
+    makeRoom(partition, found.size());
     if (size + found.size() > most) {
       // Whoever reads on has no use for what is behind.
       size -= known.rows.size();
@@ -169,15 +171,35 @@ public final class SegmentRows {
     }
   }
 
-  private void makeRoom(int rows) {
-    var eldest = partitions.values().iterator();
+  /// Takes in a segment that this agent committed, of new records or in the place of others. Of
+  /// what readers use nothing goes for it but the beginning of its own partition.
+  synchronized void add(Segment row) {
+    var known = partitions.computeIfAbsent(row.partition(), _ -> new Known());
+    var replaced = known.rows.subMap(row.baseOffset(), row.endOffset());
+    size -= replaced.size();
+    replaced.clear();
+    makeRoom(row.partition(), 1);
+    boolean full = size >= most;
+    if ((full || known.rows.size() >= MOST_OF_ONE) && known.rows.pollFirstEntry() != null) {
+      size--;
+    }
+    if (size < most) {
+      known.rows.put(row.baseOffset(), row);
+      size++;
+    }
+  }
+
+  /// Drops partitions that nobody reads, but not `partition`, until there is room for `rows` more.
+  private void makeRoom(PartitionId partition, int rows) {
+    var eldest = partitions.entrySet().iterator();
     long now = time.nanos();
     while (size + rows > most && eldest.hasNext()) {
-      var known = eldest.next();
-      if (now - known.usedNanos < IN_USE.toNanos()) {
+      var one = eldest.next();
+      boolean used = now - one.getValue().usedNanos < IN_USE.toNanos();
+      if (used || one.getKey().equals(partition)) {
         return;
       }
-      size -= known.rows.size();
+      size -= one.getValue().rows.size();
       eldest.remove();
     }
   }

@@ -3,15 +3,22 @@ package io.streamhouse.broker.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.streamhouse.broker.runtime.SimulatedTime;
+import io.streamhouse.metadata.Lease;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.SegmentManifest;
+import io.streamhouse.metadata.SegmentManifest.CommitResult;
+import io.streamhouse.metadata.SegmentManifest.CommitResult.Fenced;
+import io.streamhouse.metadata.SegmentManifest.NewSegment;
+import io.streamhouse.metadata.SegmentManifest.ReplaceResult;
+import io.streamhouse.metadata.SegmentManifest.Replacement;
 import io.streamhouse.metadata.SegmentManifest.Segment;
 import java.lang.reflect.Proxy;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /// What is known of the segments of all partitions together.
@@ -100,7 +107,7 @@ class SegmentRowsTest {
   }
 
   @Test
-  void whoWaitedForAnAnswerThatDidNotComeAsksAgain() {
+  void whoWaitedForAnAnswerThatDidNotComeGetsNoneEither() {
     unreachable = true;
     var waiting = new ArrayDeque<Runnable>();
     var slow = new SegmentRows(manifest, waiting::add, 30, time);
@@ -108,9 +115,30 @@ class SegmentRowsTest {
     var again = slow.holding(partition(0), 100);
     waiting.remove().run();
     assertThat(first).isCompletedExceptionally();
+    assertThat(again).isCompletedExceptionally();
+    assertThat(waiting).isEmpty();
+
     unreachable = false;
+    var later = slow.holding(partition(0), 100);
     waiting.remove().run();
-    assertThat(again.join()).isNotNull();
+    assertThat(later.join()).isNotNull();
+  }
+
+  @Test
+  void ofSeveralThatAnAnswerDoesNotHelpOneAsks() {
+    length = 100;
+    var waiting = new ArrayDeque<Runnable>();
+    var slow = new SegmentRows(manifest, waiting::add, 100, time);
+    var first = slow.holding(partition(0), 100);
+    var further = List.of(slow.holding(partition(0), 600), slow.holding(partition(0), 610));
+    for (int asked = 0; asked < 3 && !waiting.isEmpty(); asked++) {
+      assertThat(waiting).hasSize(1);
+      waiting.remove().run();
+      assertThat(first).isDone();
+    }
+    assertThat(waiting).isEmpty();
+    assertThat(further).allMatch(CompletableFuture::isDone);
+    assertThat(further).allSatisfy(read -> assertThat(read.getNow(null)).isNotNull());
   }
 
   @Test
@@ -183,6 +211,89 @@ class SegmentRowsTest {
     }
     assertThat(rows.misses()).isEqualTo(asked);
     assertThat(rows.size()).isEqualTo(30);
+  }
+
+  @Test
+  void whatThisAgentCommittedIsNotAskedFor() {
+    var manifest =
+        new ToldManifest(
+            (SegmentManifest)
+                Proxy.newProxyInstance(
+                    SegmentManifest.class.getClassLoader(),
+                    new Class<?>[] {SegmentManifest.class},
+                    (_, method, _) ->
+                        switch (method.getName()) {
+                          case "registerObject" -> null;
+                          case "commit" -> List.of(new CommitResult.Committed(100), new Fenced());
+                          case "replace" -> List.of(new ReplaceResult.Replaced());
+                          default -> throw new AssertionError(method);
+                        }),
+            rows);
+    var object = new UUID(3, 3);
+    manifest.registerObject(new UUID(9, 9), object, "new");
+    var _ = manifest.commit(object, List.of(segment(0, 90, 100), segment(1, 90, 100)));
+    var known = rows.holding(partition(0), 95).join();
+    assertThat(known).isEqualTo(new Segment(partition(0), 90, 100, object, "new", 7, 5, 10, 4));
+    assertThat(rows.misses()).isZero();
+    assertThat(rows.holding(partition(1), 95).join()).isNull();
+    assertThat(rows.misses()).isEqualTo(1);
+
+    var merged = new UUID(4, 4);
+    manifest.registerObject(new UUID(9, 9), merged, "merged");
+    var _ =
+        manifest.replace(
+            merged,
+            List.of(
+                new Replacement(
+                    List.of(segments(partition(0), 100, 1).getFirst()), segment(0, 100, 110))));
+    rows.add(segments(partition(0), 110, 1).getFirst());
+    assertThat(rows.holding(partition(0), 105).join())
+        .extracting(row -> row == null ? "" : row.object())
+        .isEqualTo("merged");
+    assertThat(rows.misses()).isEqualTo(1);
+  }
+
+  private static NewSegment segment(int partition, long base, long end) {
+    return new NewSegment(
+        new Lease<>(partition(partition), new UUID(9, 9), 2), 1, base, end, 7, 5, end - base, 4);
+  }
+
+  @Test
+  void whatIsWrittenTakesNoPlaceFromWhatIsRead() {
+    read(0, 100);
+    read(1, 100);
+    read(2, 100);
+    rows.add(segments(partition(3), 100, 1).getFirst());
+    assertThat(rows.size()).isEqualTo(30);
+    read(0, 100);
+    assertThat(rows.misses()).isEqualTo(3);
+    // Of its own partition the oldest goes for it.
+    length = 11;
+    rows.add(segments(partition(0), 200, 1).getFirst());
+    assertThat(rows.size()).isEqualTo(30);
+    read(0, 205);
+    assertThat(rows.misses()).isEqualTo(3);
+    time.pass(SegmentRows.IN_USE);
+    rows.add(segments(partition(3), 100, 1).getFirst());
+    assertThat(rows.size()).isEqualTo(21);
+    read(3, 100);
+    assertThat(rows.misses()).isEqualTo(3);
+  }
+
+  @Test
+  void whatIsWrittenAndNotReadIsBounded() {
+    length = 1000;
+    for (var row : segments(partition(0), 100, 1000)) {
+      rows.add(row);
+      assertThat(rows.size()).isLessThanOrEqualTo(30);
+    }
+    for (int partition = 1; partition < 100; partition++) {
+      rows.add(segments(partition(partition), 100, 1).getFirst());
+      assertThat(rows.size()).isLessThanOrEqualTo(30);
+    }
+    assertThat(rows.size()).isPositive();
+    rows.prune(_ -> false);
+    assertThat(rows.size()).isZero();
   }
 
   @Test
