@@ -5,6 +5,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCounted;
+import io.netty.util.internal.OutOfDirectMemoryError;
 import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -66,7 +67,12 @@ public final class BatchMemory {
       throw new IOException(
           "no memory for %d bytes of a segment: readers hold %d".formatted(bytes, inUse()));
     }
-    return new BatchMemory(POOL.directBuffer(bytes, bytes));
+    try {
+      return new BatchMemory(POOL.directBuffer(bytes, bytes));
+    } catch (OutOfDirectMemoryError none) {
+      // Chunks are whole, so that it can come to this before the sum of what is in use does.
+      throw new IOException("no memory for " + bytes + " bytes of a segment", none);
+    }
   }
 
   /// Bytes of all memory that is referred to now.

@@ -118,8 +118,8 @@ final class FetchSession {
 
   /// Records what is about to be answered to the request of `requestEpoch`.
   ///
-  /// Partitions that got records go to the end of the order, so that the others have the first
-  /// claim on the next answer.
+  /// Partitions that got records or an error go to the end of the order, so that the others have
+  /// the first claim on the next answer.
   ///
   /// @return at which indexes of `told` is what the client must hear; null if another request has
   ///   moved the session on since
@@ -133,7 +133,7 @@ final class FetchSession {
       var cached = partitions.get(news.key());
       if (cached != null && cached.update(news)) {
         heard.set(i);
-        if (news.hasRecords()) {
+        if (news.hasRecords() || news.notable()) {
           partitions.remove(news.key());
           partitions.put(news.key(), cached);
         }

@@ -147,6 +147,8 @@ final class ListOffsetsHandler implements ApiHandler<ListOffsetsRequestData> {
         .thenApply(read ->
             switch (read) {
               case ReadResult.Failed(var failure) -> new TimestampResult.Failed(failure);
+              case ReadResult.Busy _ ->
+                  new TimestampResult.Failed(new Failure.OffsetNotAvailable());
               case ReadResult.Read(var pieces) -> {
                 pieces.forEach(RecordBatches::release);
                 yield new TimestampResult.Found(end, -1, reader.leaderEpoch());

@@ -20,8 +20,7 @@ public interface LogReader {
   /// The owner's epoch: leader epoch on the wire.
   int leaderEpoch();
 
-  /// Whether a read from `offset` finds what it wants in the tail, so that it costs next to
-  /// nothing.
+  /// Whether a read from `offset` finds what it wants in the tail, which needs no segment.
   boolean inTail(long offset);
 
   /// Whole batches from the one that holds `offset` on, up to `maxBytes` but at least one, none
@@ -37,12 +36,15 @@ public interface LogReader {
   CompletableFuture<ReadResult> read(long offset, int maxBytes, long endLimit);
 
   sealed interface ReadResult {
-    /// Empty at the end of the log, and where as much is being read as may be.
+    /// Empty at the end of the log.
     record Read(List<RecordBatches> batches) implements ReadResult {
       public Read {
         batches = List.copyOf(batches);
       }
     }
+
+    /// As much is being read as may be: it can be asked again in a moment.
+    record Busy() implements ReadResult {}
 
     record Failed(Failure failure) implements ReadResult {}
   }

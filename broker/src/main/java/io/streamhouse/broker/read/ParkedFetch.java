@@ -50,10 +50,10 @@ public final class ParkedFetch {
   /// give up on a request after 30 s.
   static final Duration SLOW_READ_LIMIT = Duration.ofSeconds(5);
 
-  /// How many reads of a fetch are under way at once: more than a store answers within [#GRACE],
-  /// and few enough that a consumer that catches up on ten thousand partitions takes no more than
-  /// its share of the places that all readers have. The partitions it does not get to come first in
-  /// the next fetch of its session.
+  /// How many reads of a fetch are under way at once: about what a store answers within [#GRACE],
+  /// where a consumer that catches up on ten thousand partitions would take all places that readers
+  /// have. Partitions in memory are read beyond it; those the fetch does not get to come first in
+  /// the next one of its session.
   static final int MOST_READS = 128;
 
   private final List<Part> parts = new ArrayList<>();
@@ -157,6 +157,12 @@ public final class ParkedFetch {
     /// The log gave nothing although its end lies further on: not asked again before it moves.
     boolean stalled;
 
+    /// Its log gave nothing because too much is being read: asked again after a pause.
+    boolean busy;
+
+    /// It was not asked because enough reads are under way.
+    boolean postponed;
+
     /// It was not asked for want of room, or because enough reads are under way, so what its log
     /// says about its end is no news to it.
     boolean starved;
@@ -254,12 +260,14 @@ public final class ParkedFetch {
   private void read(Part part) {
     part.bounds = Bounds.of(part.want.reader());
     part.starved = false;
+    part.postponed = false;
     long endLimit = part.endLimit();
     long reserve = 0;
     if (reading >= MOST_READS
         && part.nextOffset < endLimit
         && !part.want.reader().inTail(part.nextOffset)) {
       part.starved = true;
+      part.postponed = true;
       return;
     }
     // At the end of the log nothing will be read; the log is asked all the same, since it alone
@@ -319,9 +327,28 @@ public final class ParkedFetch {
         bytes += size;
         room -= size;
       }
+      case ReadResult.Busy _ -> {
+        part.stalled = true;
+        part.busy = true;
+        if (nextLook == null) {
+          nextLook = timers.after(ROOM_PAUSE, () -> onLoop(this::lookAgain));
+        }
+      }
       case ReadResult.Failed(var failure) -> fail(part, failure);
       case null -> fail(part, unexpected(part, thrown));
     }
+  }
+
+  /// Asks those again whose logs were busy.
+  private void lookAgain() {
+    nextLook = null;
+    for (var part : parts) {
+      if (part.busy) {
+        part.busy = false;
+        part.stalled = false;
+      }
+    }
+    goOn();
   }
 
   private static long endOf(List<RecordBatches> pieces) {
@@ -360,7 +387,7 @@ public final class ParkedFetch {
     for (long before = -1; wanting() && bytes > before; ) {
       before = bytes;
       for (var part : parts) {
-        if (wanting() && part.canGoOn()) {
+        if (wanting() && part.canGoOn() && !isPostponed(part)) {
           read(part);
         }
       }
@@ -373,6 +400,11 @@ public final class ParkedFetch {
       armTimer();
       park();
     }
+  }
+
+  /// Whether it is not its turn: enough reads are under way, or the client does not wait for more.
+  private boolean isPostponed(Part part) {
+    return part.postponed && (reading >= MOST_READS || !limits.maxWait().isPositive());
   }
 
   private void answerOrWaitForReads() {

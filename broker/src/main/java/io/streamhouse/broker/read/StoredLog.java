@@ -180,7 +180,7 @@ final class StoredLog implements LogReader {
   private ReadResult result(long offset, long endLimit, SegmentRead read) {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(below(endLimit, batches));
-      case SegmentRead.Busy _ -> new ReadResult.Read(List.of());
+      case SegmentRead.Busy _ -> new ReadResult.Busy();
       case SegmentRead.Failed(var failure) ->
           offset < partition.logStart() ? gone(offset) : new ReadResult.Failed(failure);
     };

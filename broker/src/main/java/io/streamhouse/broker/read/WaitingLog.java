@@ -6,7 +6,6 @@ import io.streamhouse.broker.storage.SegmentCache;
 import io.streamhouse.broker.storage.SegmentRead;
 import io.streamhouse.metadata.Audit.AuditedPartition;
 import io.streamhouse.protocol.RecordBatches;
-import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 
@@ -76,7 +75,7 @@ final class WaitingLog implements LogReader, Appends {
   private ReadResult result(SegmentRead read) {
     return switch (read) {
       case SegmentRead.Found(var batches) -> new ReadResult.Read(batches);
-      case SegmentRead.Busy _ -> new ReadResult.Read(List.of());
+      case SegmentRead.Busy _ -> new ReadResult.Busy();
       case SegmentRead.Failed(var failure) -> {
         rows.forget(row.id());
         yield new ReadResult.Failed(failure);

@@ -28,6 +28,7 @@ public final class MemoryLog implements LogReader, Appends {
   private long end;
   private int leaderEpoch = 5;
   private boolean cold;
+  private boolean busy;
   private boolean undurable;
   private int mostBatchesPerRead = Integer.MAX_VALUE;
   private @Nullable Failure failure;
@@ -43,6 +44,12 @@ public final class MemoryLog implements LogReader, Appends {
   /// Reads and lookups answer only with [#thaw] from now on.
   public synchronized MemoryLog freeze() {
     cold = true;
+    return this;
+  }
+
+  /// Whether it says that it has too much to do.
+  public synchronized MemoryLog busy(boolean isBusy) {
+    busy = isBusy;
     return this;
   }
 
@@ -139,6 +146,9 @@ public final class MemoryLog implements LogReader, Appends {
   }
 
   private synchronized ReadResult readNow(long offset, int maxBytes, long endLimit) {
+    if (busy) {
+      return new ReadResult.Busy();
+    }
     if (failure != null) {
       return new ReadResult.Failed(failure);
     }

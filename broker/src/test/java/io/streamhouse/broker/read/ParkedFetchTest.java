@@ -46,7 +46,7 @@ final class ParkedFetchTest {
   void manyColdLogsAreReadAFewAtATimeAndHoldUpNoneInMemory() {
     var wants = new ArrayList<ParkedFetch.Want>();
     for (int i = 0; i < 3 * ParkedFetch.MOST_READS; i++) {
-      wants.add(want(log("cold").freeze(), 0));
+      wants.add(new ParkedFetch.Want(log("cold").freeze(), 0, 500, -1));
     }
     var warm = log("warm");
     wants.add(want(warm, 0));
@@ -55,9 +55,11 @@ final class ParkedFetchTest {
     assertThat(logs.stream().filter(log -> log.reads() > 0)).hasSize(ParkedFetch.MOST_READS + 1);
     assertThat(warm.reads()).isEqualTo(1);
 
+    // As some come, others begin.
     logs.get(0).thaw();
     logs.get(1).thaw();
     loop.drain();
+    assertThat(logs.stream().filter(log -> log.reads() > 0)).hasSize(ParkedFetch.MOST_READS + 3);
     assertThat(fetch.result()).isNotDone();
 
     pass(500);
@@ -68,6 +70,19 @@ final class ParkedFetchTest {
     assertThat(values.stream().filter(each -> !each.isEmpty())).hasSize(3);
     logs.forEach(MemoryLog::thaw);
     loop.drain();
+  }
+
+  @Test
+  void aLogThatIsBusyIsAskedAgainSoon() {
+    var busy = log("a").busy(true);
+    var fetch = fetch(limits(1, MEBI, 500), want(busy, 0));
+    loop.drain();
+    assertThat(fetch.result()).isNotDone();
+    pass(20);
+    assertThat(busy.reads()).isEqualTo(2);
+    busy.busy(false);
+    pass(20);
+    assertThat(values(fetch)).containsExactly(List.of("a"));
   }
 
   @Test
