@@ -18,6 +18,10 @@ import io.streamhouse.metadata.MetadataStore;
 import io.streamhouse.metadata.PartitionId;
 import io.streamhouse.metadata.db.PostgresMetadata;
 import io.streamhouse.metadata.testing.PostgresServer;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -37,6 +41,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -44,6 +50,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -418,6 +425,45 @@ class ClusterTest {
             new StringSerializer())) {
       var sent = producer.send(new ProducerRecord<>("t", theirs, null, "lost"));
       assertThatThrownBy(sent::get).hasCauseInstanceOf(RetriableException.class);
+    }
+  }
+
+  @Test
+  void aTailThatIsAwayIsGivenUpWhereThatIsAllowed() throws Exception {
+    var agent = start(1, Map.of("streamhouse.flush.interval.ms", "100"));
+    createTopic(Map.of("streamhouse.durability", "local"));
+    produce("a");
+    awaitCommitted();
+    var _ = leadAndDie();
+    await().atMost(10, SECONDS).until(() -> metric(agent, "partitions_waiting") > 0);
+    long waiting = metric(agent, "partitions_waiting");
+    assertThat(metric(agent, "tails_lost_total")).isZero();
+
+    try (var admin = admin()) {
+      var unclean = new ConfigEntry("unclean.leader.election.enable", "true");
+      admin
+          .incrementalAlterConfigs(
+              Map.of(
+                  new ConfigResource(ConfigResource.Type.TOPIC, "t"),
+                  List.of(new AlterConfigOp(unclean, AlterConfigOp.OpType.SET))))
+          .all()
+          .get(30, SECONDS);
+    }
+    produce("b");
+    assertThat(consume(2 * PARTITIONS)).isEqualTo(all("a", "b"));
+    assertThat(metric(agent, "tails_lost_total")).isEqualTo(waiting);
+    assertThat(metric(agent, "partitions_waiting")).isZero();
+  }
+
+  private static long metric(Agent agent, String name) throws Exception {
+    try (var client = HttpClient.newHttpClient()) {
+      var page = URI.create("http://" + agent.httpAddress().orElseThrow() + "/metrics");
+      var body = client.send(HttpRequest.newBuilder(page).build(), BodyHandlers.ofString()).body();
+      return body.lines()
+          .filter(line -> line.startsWith("streamhouse_" + name + " "))
+          .mapToLong(line -> (long) Double.parseDouble(line.substring(line.indexOf(' '))))
+          .findFirst()
+          .orElseThrow();
     }
   }
 
