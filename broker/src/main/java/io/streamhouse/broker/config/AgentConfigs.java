@@ -516,9 +516,9 @@ public final class AgentConfigs {
               "67108864",
               0,
               ANY,
-              "Blocks of segments kept in memory for readers, outside the heap; they and what"
-                  + " answers under way need get at most half of what the JVM may have there"
-                  + " (`-XX:MaxDirectMemorySize`).")
+              "Blocks of segments kept in memory for readers, outside the heap; they, what"
+                  + " answers under way need, and copies of records that were flushed lately get at"
+                  + " most half of what the JVM may have there (`-XX:MaxDirectMemorySize`).")
           .why("Two objects' worth; it grows with use, so an idle agent pays nothing.");
 
   static final Setting<Long> DISK_CACHE_BYTES =
