@@ -200,6 +200,7 @@ public final class ParkedFetch {
 
   /// Reads once there is room for what may be read.
   private void begin() {
+    nextLook = null;
     if (finished) {
       return;
     }

@@ -19,7 +19,11 @@ public final class ToldManifest implements SegmentManifest {
   private final SegmentManifest manifest;
   private final SegmentRows rows;
 
-  /// Of objects registered and not committed yet: as many as are on their way at once.
+  /// Far more than are on their way at once. Of objects given up the keys stay until there are so
+  /// many; for what is dropped with them readers ask.
+  private static final int MOST_KEYS = 1000;
+
+  /// Of objects registered and not committed yet.
   private final ConcurrentHashMap<UUID, String> keys = new ConcurrentHashMap<>();
 
   public ToldManifest(SegmentManifest manifest, SegmentRows rows) {
@@ -30,6 +34,9 @@ public final class ToldManifest implements SegmentManifest {
   @Override
   public void registerObject(UUID incarnation, UUID objectId, String key) {
     manifest.registerObject(incarnation, objectId, key);
+    if (keys.size() >= MOST_KEYS) {
+      keys.clear();
+    }
     keys.put(objectId, key);
   }
 

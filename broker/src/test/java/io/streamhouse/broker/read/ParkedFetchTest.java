@@ -86,6 +86,21 @@ final class ParkedFetchTest {
   }
 
   @Test
+  void aBusyLogIsAskedAgainAfterAFetchThatFoundNoRoomToo() {
+    unsent = 2000;
+    var busy = log("a").busy(true);
+    var fetch = fetch(limits(1, MEBI, 500), want(busy, 0));
+    loop.drain();
+    assertThat(busy.reads()).isZero();
+    unsent = 0;
+    pass(20);
+    assertThat(busy.reads()).isEqualTo(1);
+    busy.busy(false);
+    pass(20);
+    assertThat(values(fetch)).containsExactly(List.of("a"));
+  }
+
+  @Test
   void anEmptyLogIsWaitedForUntilItAdvances() {
     var log = log();
     var fetch = fetch(limits(1, MEBI, 500), want(log, 0));
