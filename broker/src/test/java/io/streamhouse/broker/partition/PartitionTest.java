@@ -552,7 +552,7 @@ class PartitionTest {
             time,
             (_, _) -> {});
     partition = partition(0, List.of());
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     append("a");
     files.usableBytes(1 << 19);
     wal.trim((_, _) -> true, false);
@@ -569,7 +569,7 @@ class PartitionTest {
 
   @Test
   void batchesThatWaitForTheirCommitLeaveRoomForThoseInTheLog() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     for (int i = 0; i < 2000; i++) {
       append("x".repeat(1000));
     }
@@ -580,7 +580,7 @@ class PartitionTest {
 
   @Test
   void appendsWithoutTheLogWakeTheFlusherOnceUntilItTakesThem() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     append("a");
     append("b");
     assertThat(wakes).isEqualTo(1);
@@ -602,7 +602,7 @@ class PartitionTest {
 
   @Test
   void whatACommitMadeVisibleStaysInMemoryForAWhile() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     append("a");
     commit(partition);
     time.pass(RecentBatches.LONGEST.dividedBy(2));
@@ -628,9 +628,9 @@ class PartitionTest {
 
   @Test
   void theOldestOfAllPartitionsLeaveMemoryFirst() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     var other = partition(0, List.of());
-    other.settings(objectDurable());
+    other.settings(TestSettings.OBJECT_DURABLE);
     var _ = other.append(Batches.plain(NOW, "old"), Acks.ALL);
     commit(other);
     assertThat(other.readTail(0, 1, 1 << 20)).hasSize(1);
@@ -647,7 +647,7 @@ class PartitionTest {
 
   @Test
   void whatStaysInMemoryDoesNotHoldTheRequestItCameIn() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     var batch = Batches.plain(NOW, "a");
     var frame = Unpooled.directBuffer(1 << 16).writeZero(1 << 16);
     frame.setBytes(100, batch.bytes());
@@ -669,7 +669,7 @@ class PartitionTest {
 
   @Test
   void aTopicThatBecomesLocalKeepsNothingItCommitted() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     append("a");
     commit(partition);
     assertThat(budget.recentBytes()).isPositive();
@@ -689,7 +689,7 @@ class PartitionTest {
       wal.poll();
     }
     assertThat(partition.evictedBytes()).isPositive();
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     var slice = partition.slice(1 << 22);
     assertThat(slice).isNotNull();
     partition.committed(slice);
@@ -700,7 +700,7 @@ class PartitionTest {
 
   @Test
   void acksOneDoesNotWaitForTheCommitOfAnObject() {
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     var result = partition.append(Batches.plain(NOW, "a"), Acks.LEADER);
     assertThat(offset(result)).isZero();
     assertThat(partition.highWatermark()).isZero();
@@ -709,7 +709,7 @@ class PartitionTest {
   @Test
   void aTailRowIsNotSetWhileAClearingOfItMayStillBeCarriedOut() {
     rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("no answer"));
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     rowAnswer = CompletableFuture.completedFuture(true);
     partition.settings(PartitionSettings.DEFAULT);
     partition.tick(Duration.ofDays(1));
@@ -727,7 +727,7 @@ class PartitionTest {
   @Test
   void aTailRowThatCannotBeChangedIsTriedAgain() {
     rowAnswer = CompletableFuture.failedFuture(new IllegalStateException("down"));
-    partition.settings(objectDurable());
+    partition.settings(TestSettings.OBJECT_DURABLE);
     rowAnswer = CompletableFuture.completedFuture(true);
     partition.tick(Duration.ofDays(1));
     partition.tick(Duration.ofDays(1));
@@ -786,20 +786,6 @@ class PartitionTest {
     assertThat(wal.poll()).isFalse();
     partition.committed(requireNonNull(partition.slice(1 << 20)));
     assertThat(offset(result)).isZero();
-  }
-
-  private static PartitionSettings objectDurable() {
-    return new PartitionSettings(
-        1 << 20,
-        false,
-        1L << 60,
-        1L << 60,
-        PartitionSettings.AS_PRODUCED,
-        0,
-        false,
-        1 << 30,
-        RetentionLimits.NONE,
-        true);
   }
 
   @Test

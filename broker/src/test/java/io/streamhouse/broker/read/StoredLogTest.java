@@ -14,8 +14,8 @@ import io.streamhouse.broker.partition.Flusher;
 import io.streamhouse.broker.partition.Partition;
 import io.streamhouse.broker.partition.PartitionLeases;
 import io.streamhouse.broker.partition.PartitionSettings;
-import io.streamhouse.broker.partition.RetentionLimits;
 import io.streamhouse.broker.partition.TailBudget;
+import io.streamhouse.broker.partition.TestSettings;
 import io.streamhouse.broker.read.LogReader.EpochEnd;
 import io.streamhouse.broker.read.LogReader.EpochResult;
 import io.streamhouse.broker.read.LogReader.ReadResult;
@@ -58,19 +58,6 @@ class StoredLogTest {
   private static final UUID INCARNATION = new UUID(9, 9);
   private static final UUID WAL_ID = new UUID(7, 7);
   private static final long NOW = 1_700_000_000_000L;
-
-  private static final PartitionSettings OBJECT_DURABLE =
-      new PartitionSettings(
-          1 << 20,
-          false,
-          1L << 60,
-          1L << 60,
-          PartitionSettings.AS_PRODUCED,
-          0,
-          false,
-          1 << 30,
-          RetentionLimits.NONE,
-          true);
 
   private final Random random = new Random(1);
   private final SimulatedTime time = new SimulatedTime();
@@ -222,7 +209,7 @@ class StoredLogTest {
 
   @Test
   void theNewestRecordIsNotOneThatWasDeletedAndIsStillInMemory() {
-    partition.settings(OBJECT_DURABLE);
+    partition.settings(TestSettings.OBJECT_DURABLE);
     append(NOW + 5, "a");
     flush();
     append(NOW, "b");
