@@ -11,6 +11,7 @@ public final class CacheCounters {
   final LongAdder loadedBytes = new LongAdder();
   final LongAdder failures = new LongAdder();
   final LongAdder ahead = new LongAdder();
+  final LongAdder grouped = new LongAdder();
 
   CacheCounters() {}
 
@@ -27,6 +28,11 @@ public final class CacheCounters {
   /// Blocks loaded before anybody asked for them.
   public long ahead() {
     return ahead.sum();
+  }
+
+  /// Small segments taken from what was read of their object for several at once.
+  public long grouped() {
+    return grouped.sum();
   }
 
   /// Reads begun on the object store or the disk cache, of blocks, adjacent ones at once, and of

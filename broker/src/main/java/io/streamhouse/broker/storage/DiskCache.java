@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 /// | magic    | u32   | `SHRC`                                                 |
 /// | version  | u16   | 1                                                      |
 /// | name     | u16   | its length; `OBJECT@POSITION+LENGTH` in UTF-8 follows  |
-/// | length   | u32   | of the bytes                                           |
+/// | length   | u32   | of the bytes; less than LENGTH where the object ends   |
 /// | crc32c   | u32   | of name and bytes                                      |
 /// | …        | bytes | the name, then the bytes                               |
 ///
@@ -118,21 +118,31 @@ public final class DiskCache {
     }
   }
 
-  /// A range of an object in memory of the caller's, null if it is not here.
-  public @Nullable ByteBuffer get(String object, long position, int length) {
-    // Nothing is allocated for what is not here.
-    var into = has(object, position, length) ? ByteBuffer.allocate(length) : null;
-    return into != null && get(object, position, into) ? into.rewind() : null;
+  /// Whether a range is here, which counts as no use of it.
+  public boolean has(String object, long position, int length) {
+    var name = name(range(object, position, length));
+    synchronized (lock) {
+      return files.containsKey(name);
+    }
   }
 
-  private boolean has(String object, long position, int length) {
+  /// A range of an object in memory of the caller's, null if it is not here; less than `length`
+  /// where the object ended when it was kept.
+  public @Nullable ByteBuffer get(String object, long position, int length) {
+    var range = range(object, position, length);
+    var name = name(range);
+    Long size;
     synchronized (lock) {
-      boolean here = files.containsKey(name(range(object, position, length)));
-      if (!here) {
-        misses.increment();
-      }
-      return here;
+      size = files.get(name);
     }
+    if (size == null) {
+      misses.increment();
+      return null;
+    }
+    // What a damaged file says of its size allocates no more than what is wanted.
+    long kept = Math.clamp(size - HEADER_BYTES - range.length, 0, length);
+    var into = ByteBuffer.allocate((int) kept);
+    return get(name, range, into) ? into : null;
   }
 
   /// Reads the range of an object that begins at `position` and is as long as `into` has room.
@@ -148,6 +158,10 @@ public final class DiskCache {
         return false;
       }
     }
+    return get(name, range, into);
+  }
+
+  private boolean get(String name, byte[] range, ByteBuffer into) {
     try {
       if (read(path(name), range, into)) {
         hits.increment();
@@ -170,7 +184,13 @@ public final class DiskCache {
 
   /// Keeps a range, whose position does not move; one that is there already stays.
   public void put(String object, long position, ByteBuffer content) {
-    var range = range(object, position, content.remaining());
+    put(object, position, content.remaining(), content);
+  }
+
+  /// Keeps what an object has of a range of `length` bytes. The position of `content` does not
+  /// move; what is there already stays.
+  public void put(String object, long position, int length, ByteBuffer content) {
+    var range = range(object, position, length);
     var name = name(range);
     long size = HEADER_BYTES + (long) range.length + content.remaining();
     synchronized (lock) {
@@ -206,6 +226,11 @@ public final class DiskCache {
       bytes += size - (before == null ? 0 : before);
     }
     evict(maxBytes);
+  }
+
+  /// Deletes a range whose content proved to be wrong.
+  public void forget(String object, long position, int length) {
+    forget(name(range(object, position, length)));
   }
 
   /// Bytes of the files there are.

@@ -18,8 +18,9 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /// Gets blocks and open segments into memory: from the disk cache if it has them, else from the
-/// object store, adjacent blocks with one read. What came from the store and proved intact is kept
-/// on disk; what is damaged is kept nowhere.
+/// object store, adjacent blocks with one read, and small segments of one object with one read too,
+/// see [SegmentWindows]. What came from the store and proved intact is kept on disk; what is
+/// damaged is kept nowhere.
 ///
 /// Reads ahead for readers that go on from block to block, within bytes of their own: where those
 /// are taken, or the pool is closed, it does nothing. Thread-safe; nothing blocks its caller.
@@ -34,6 +35,7 @@ final class SegmentLoads implements AutoCloseable {
   private final CacheCounters counters;
   private final LoadOnce<SegmentKey, SegmentReader> readers;
   private final LoadOnce<BlockKey, BatchMemory> blocks;
+  private final SegmentWindows windows;
   private final LoadPool pool;
   private final Semaphore aheadKib;
   private volatile boolean closed;
@@ -68,6 +70,7 @@ final class SegmentLoads implements AutoCloseable {
                       }
                     })
                 .build());
+    this.windows = new SegmentWindows(store, disk, counters);
     this.pool = new LoadPool(limits.loads());
     // What was read ahead must not push out what it was read ahead of.
     this.aheadKib = new Semaphore(saturated(limits.blockBytes() >> 12));
@@ -203,7 +206,6 @@ final class SegmentLoads implements AutoCloseable {
         readers.answer(key, claim, reader);
         return;
       }
-      counters.loads.increment();
       readers.keep(key, claim, openNow(row));
     } catch (Throwable failure) {
       // Whoever waits learns of it, whatever it is; nothing may stay pending.
@@ -212,7 +214,19 @@ final class SegmentLoads implements AutoCloseable {
   }
 
   private SegmentReader openNow(Segment row) throws IOException {
-    var ranges = new OpeningRanges(row);
+    var bytes = windows.read(row);
+    if (bytes != null) {
+      try {
+        return openNow(row, new OpeningRanges(row, bytes));
+      } catch (SegmentDamaged inWindow) {
+        windows.forget(row);
+      }
+    }
+    counters.loads.increment();
+    return openNow(row, new OpeningRanges(row));
+  }
+
+  private SegmentReader openNow(Segment row, OpeningRanges ranges) throws IOException {
     var reader = SegmentReader.open(row.object(), ranges, row.position(), row.length());
     var header = reader.header();
     if (header.baseOffset() != row.baseOffset() || header.endOffset() != row.endOffset()) {
@@ -236,6 +250,12 @@ final class SegmentLoads implements AutoCloseable {
     private volatile @Nullable List<Fetched> fetched = new ArrayList<>();
 
     private record Fetched(long position, ByteBuffer bytes) {}
+
+    /// @param whole the segment, as it was read with others
+    OpeningRanges(Segment row, ByteBuffer whole) {
+      this.row = row;
+      this.whole = whole;
+    }
 
     OpeningRanges(Segment row) throws IOException {
       this.row = row;
@@ -296,7 +316,10 @@ final class SegmentLoads implements AutoCloseable {
       var stored = memory(entry.storedLength());
       try {
         var bytes = within(segment, 0, entry.position(), entry.storedLength());
-        settle(row, reader, claim, stored, stored.bytes().put(bytes).flip());
+        if (!settle(row, reader, claim, stored, stored.bytes().put(bytes).flip())) {
+          // Whoever wants it has it read from the store.
+          windows.forget(row);
+        }
       } finally {
         stored.release();
       }

@@ -64,6 +64,12 @@ public final class StorageMetrics {
         counters,
         CacheCounters::ahead,
         "Blocks of segments loaded before a reader wanted them.");
+    counter(
+        meters,
+        "streamhouse.cache.grouped",
+        counters,
+        CacheCounters::grouped,
+        "Small segments taken from what was read of their object for several at once.");
     Gauge.builder("streamhouse.cache.memory", cache, SegmentCache::blockBytes)
         .baseUnit("bytes")
         .description("Blocks of segments in memory, decompressed.")

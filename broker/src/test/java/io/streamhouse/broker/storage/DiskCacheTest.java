@@ -48,6 +48,22 @@ class DiskCacheTest {
   }
 
   @Test
+  void rangeThatGoesBeyondTheObjectIsKeptAsFarAsItGoes() throws Exception {
+    var cache = open(1 << 20);
+    cache.put("a", 10, 5000, bytes(1, 300));
+
+    for (var each : List.of(cache, open(1 << 20))) {
+      assertThat(each.has("a", 10, 5000)).isTrue();
+      assertThat(each.has("a", 10, 300)).isFalse();
+      assertThat(each.get("a", 10, 5000)).isEqualTo(bytes(1, 300));
+    }
+    cache.forget("a", 10, 5000);
+    assertThat(cache.get("a", 10, 5000)).isNull();
+    assertThat(cache.bytes()).isZero();
+    assertThat(files()).isEmpty();
+  }
+
+  @Test
   void rangesSurviveARestart() throws Exception {
     open(1 << 20).put("a", 0, bytes(1, 5000));
 

@@ -499,6 +499,70 @@ class SegmentCacheTest {
   }
 
   @Test
+  void partitionsOfOneObjectAreReadTogetherFromTheSecondOn() throws Exception {
+    var rows = putTogether(200);
+    var gated = new GatedStore(memory);
+    var cache = cache(gated, limits(64 << 20, 1 << 20, 32, 1000));
+
+    var reads = rows.stream().map(row -> cache.read(row, 0, 1)).toList();
+    gated.gate.countDown();
+
+    for (var read : reads) {
+      assertThat(count(found(read))).isEqualTo(1);
+    }
+    assertThat(gated.gets).as("the first segment, and all of it").hasValue(2);
+    assertThat(cache.counters().grouped()).isEqualTo(199);
+  }
+
+  @Test
+  void segmentDamagedAmongOthersIsReadAlone() throws Exception {
+    var rows = putTogether(20);
+    var damaging =
+        new GatedStore(memory) {
+          @Override
+          public ByteBuffer get(String key, long position, int length) throws IOException {
+            var bytes = super.get(key, position, length);
+            if (length == SegmentWindows.WINDOW_BYTES) {
+              // Footer of the second segment; a batch of the third.
+              bytes.put((int) rows.get(2).position() - 1, (byte) 77);
+              bytes.put((int) rows.get(2).position() + 64 + 20, (byte) 77);
+            }
+            return bytes;
+          }
+        };
+    damaging.gate.countDown();
+    var cache = new SegmentCache(damaging, disk(1 << 30), limits(64 << 20, 1 << 20, 4, 100));
+    caches.add(cache);
+
+    for (var row : rows) {
+      assertThat(count(found(cache.read(row, 0, 1)))).isEqualTo(1);
+    }
+    assertThat(cache.counters().failures()).isZero();
+  }
+
+  /// An object with a small segment of each of so many partitions.
+  private List<Segment> putTogether(int partitions) throws IOException {
+    var object = new ObjectWriter();
+    var rows = new ArrayList<Segment>();
+    for (int i = 0; i < partitions; i++) {
+      var placed = object.add(writer(null, small(0, 1)).finish());
+      rows.add(
+          new Segment(
+              new PartitionId(new UUID(1, 2), i),
+              placed.header().baseOffset(),
+              placed.header().endOffset(),
+              new UUID(3, 4),
+              KEY,
+              placed.position(),
+              placed.length(),
+              placed.header().records(),
+              placed.header().maxTimestamp()));
+    }
+    memory.putNew(KEY, object.content(), Map.of());
+    return rows;
+  }
+
+  @Test
   void damagedBytesAreNeverKeptOnDisk() throws Exception {
     var row = put(KEY, large(0, 2));
     var cache = new SegmentCache(faulty, disk(1 << 30), limits(0, 1 << 20, 4, 100));
@@ -682,7 +746,7 @@ class SegmentCacheTest {
   }
 
   /// Lets reads wait until its gate opens, and counts them.
-  private static final class GatedStore implements ObjectStore {
+  private static class GatedStore implements ObjectStore {
 
     final CountDownLatch gate = new CountDownLatch(1);
     final AtomicInteger gets = new AtomicInteger();
