@@ -30,6 +30,11 @@ final class LoadOnce<K, V> {
     return loaded.getIfPresent(key) != null || loading.containsKey(key);
   }
 
+  /// What others load now; null if nobody does.
+  @Nullable CompletableFuture<V> underWay(K key) {
+    return loading.get(key);
+  }
+
   interface Claimed<V> {
     void load(CompletableFuture<V> claim) throws IOException;
   }

@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
 /// Thread-safe; nothing blocks. Answers complete at once when everything is in memory, otherwise on
 /// the virtual thread that loaded what was missing. So many loads run at once, few of them of one
 /// partition, and so many reads wait for them; beyond that a read that would have to wait is told
-/// so, and the client comes again. Where someone reads on from block to block, the next ones are
-/// loaded in advance, see [SegmentLoads].
+/// so, and the client comes again. Reads that wait for what is being loaded for others already are
+/// counted apart: however often somebody asks again, this keeps nobody from beginning a load. Where
+/// someone reads on from block to block, the next ones are loaded in advance, see [SegmentLoads].
 ///
 /// What is damaged fails the reads that need it and is not kept, so each of them says so anew.
 ///
@@ -40,15 +41,20 @@ public final class SegmentCache implements AutoCloseable {
   /// whole block in memory until its answer is sent.
   private static final int COPIED_PART = 8;
 
+  /// Reads that may wait for loads of others, for each that may wait for its own: a consumer that
+  /// reads ahead in some partitions asks again for those it waits for with each of its fetches.
+  private static final int JOINERS = 4;
+
   private final SegmentLoads loads;
 
   private final Semaphore waiting;
+  private final Semaphore joining;
   private final CacheCounters counters = new CacheCounters();
 
   /// @param blockBytes for decompressed blocks
   /// @param readerBytes for the indexes of open segments
   /// @param loads how many at once
-  /// @param waitingReads how many wait for those
+  /// @param waitingReads how many reads wait for those they began
   /// @param aheadBytes loaded in advance for one who reads on; 0: nothing
   public record Limits(
       long blockBytes, long readerBytes, int loads, int waitingReads, long aheadBytes) {
@@ -73,6 +79,8 @@ public final class SegmentCache implements AutoCloseable {
   public SegmentCache(ObjectStore store, @Nullable DiskCache disk, Limits limits) {
     this.loads = new SegmentLoads(store, disk, limits, counters);
     this.waiting = new Semaphore(limits.waitingReads);
+    this.joining =
+        new Semaphore((int) Math.min(Integer.MAX_VALUE, JOINERS * (long) limits.waitingReads));
   }
 
   /// Whole batches from the one that holds `offset` on (the next one, where offsets are sparse): up
@@ -146,6 +154,10 @@ public final class SegmentCache implements AutoCloseable {
     if (inMemory != null) {
       return CompletableFuture.completedFuture(inMemory);
     }
+    var others = loads.opening(row);
+    if (others != null) {
+      return admission.join() ? others : tooMany();
+    }
     return admission.take() ? loads.open(row) : tooMany();
   }
 
@@ -157,6 +169,10 @@ public final class SegmentCache implements AutoCloseable {
       return CompletableFuture.completedFuture(inMemory);
     }
     counters.misses.increment();
+    var others = loads.loading(row, index);
+    if (others != null) {
+      return admission.join() ? others : tooMany();
+    }
     return admission.take() ? loads.block(row, reader, index) : tooMany();
   }
 
@@ -174,22 +190,33 @@ public final class SegmentCache implements AutoCloseable {
     return CompletableFuture.failedFuture(new TooManyReads());
   }
 
-  /// A read's place among those that may wait; taken when it first has to. Confined to the chain of
-  /// stages that carries the read. Since a read waits for one load at a time, places also bound the
-  /// queue of loads.
+  /// A read's place among those that may wait for a load of their own, taken when it first begins
+  /// one, and among those that wait for a load of others. Confined to the chain of stages that
+  /// carries the read. Since a read waits for one load at a time, places also bound the queue of
+  /// loads.
   private final class Admission {
 
     private boolean taken;
+    private boolean joined;
 
     boolean take() {
       taken = taken || waiting.tryAcquire();
       return taken;
     }
 
+    boolean join() {
+      joined = joined || (!taken && joining.tryAcquire());
+      return taken || joined;
+    }
+
     void leave() {
       if (taken) {
         taken = false;
         waiting.release();
+      }
+      if (joined) {
+        joined = false;
+        joining.release();
       }
     }
   }

@@ -81,6 +81,11 @@ final class SegmentLoads implements AutoCloseable {
     return readers.loaded().getIfPresent(segmentKey(row));
   }
 
+  /// A segment that is being opened for others; null if it is not.
+  @Nullable CompletableFuture<SegmentReader> opening(Segment row) {
+    return readers.underWay(segmentKey(row));
+  }
+
   /// Opens a segment. Fails with [SegmentDamaged] also where it is not the one the row says.
   CompletableFuture<SegmentReader> open(Segment row) {
     var key = segmentKey(row);
@@ -92,6 +97,11 @@ final class SegmentLoads implements AutoCloseable {
   /// tries to take a reference, and asks again where that fails.
   @Nullable BatchMemory inMemory(Segment row, int index) {
     return blocks.loaded().getIfPresent(blockKey(row, index));
+  }
+
+  /// A block that is being loaded for others, as [#block]; null if it is not.
+  @Nullable CompletableFuture<BatchMemory> loading(Segment row, int index) {
+    return blocks.underWay(blockKey(row, index));
   }
 
   /// A block's batches; those who walk them need not check where they are. They are referred to

@@ -194,6 +194,35 @@ class SegmentCacheTest {
   }
 
   @Test
+  void askingAgainForWhatIsBeingLoadedKeepsNobodyFromReadingSomethingElse() throws Exception {
+    var gated = new GatedStore(memory);
+    // Six cannot be loaded at once; five wait for loads of their own, twenty for those of others.
+    var cache = cache(gated, limits(1 << 20, 1 << 20, 2, 5));
+
+    for (int round = 0; round < 2; round++) {
+      var rows = new ArrayList<Segment>();
+      for (int i = 0; i < 6; i++) {
+        rows.add(put("k" + round + i, small(0, 1)));
+      }
+      gated.gate = new CountDownLatch(1);
+      var reads = new ArrayList<CompletableFuture<SegmentRead>>();
+      for (int i = 0; i < 21; i++) {
+        reads.add(cache.read(rows.getFirst(), 0, 1));
+      }
+      assertThat(cache.read(rows.getFirst(), 0, 1).join()).isEqualTo(new SegmentRead.Busy());
+      for (var row : rows.subList(1, 5)) {
+        reads.add(cache.read(row, 0, 1));
+      }
+      assertThat(cache.read(rows.getLast(), 0, 1).join()).isEqualTo(new SegmentRead.Busy());
+      assertThat(reads).noneMatch(CompletableFuture::isDone);
+      gated.gate.countDown();
+      for (var read : reads) {
+        assertThat(count(found(read))).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
   void everyReadOfAStormEndsAndGivesItsPlaceBack() throws Exception {
     var rows = new ArrayList<Segment>();
     for (int i = 0; i < 12; i++) {
@@ -748,7 +777,7 @@ class SegmentCacheTest {
   /// Lets reads wait until its gate opens, and counts them.
   private static class GatedStore implements ObjectStore {
 
-    final CountDownLatch gate = new CountDownLatch(1);
+    volatile CountDownLatch gate = new CountDownLatch(1);
     final AtomicInteger gets = new AtomicInteger();
 
     /// Keys that begin so wait.
