@@ -8,6 +8,7 @@ import io.streamhouse.compat.cluster.Observations.Run;
 import io.streamhouse.compat.cluster.Observations.Sent;
 import io.streamhouse.compat.cluster.Violation.Kind;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -17,10 +18,13 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /// Judges [Observations] in the style of Jepsen's Kafka workload, against the log as it was read to
-/// its end after all was over. A pure function.
+/// its end after all was over. Nothing but the headers of batches is looked up.
 ///
 /// 1. Every acknowledged record is in the log, once, where it was acknowledged to be; one of
-///    unknown outcome is there at most once, one that was never sent is not there.
+///    unknown outcome is there at most once, one that was never sent is not there. A client that
+///    gave up a batch may write those after it once more, under a later epoch of its own, while an
+///    earlier attempt is still on its way (KIP-360): no server can tell, and these are counted but
+///    are no violation.
 /// 2. Per partition the records of one producer are in the order they were sent in, and offsets
 ///    have no gap: nothing is compacted, and there are no transactions.
 /// 3. Whatever any reader saw at an offset at any time is what is there at the end, and no reader's
@@ -34,17 +38,26 @@ final class Checker {
   /// So many of a kind are told in full.
   private static final int TOLD = 5;
 
+  /// Headers of so many doubled records are looked at; more of them are violations anyhow.
+  private static final int LOOKED_AT = 1000;
+
   private static final long NONE = -1;
 
   private final Observations observed;
+  private final LogBatch.Lookup batches;
   private final List<LongSequence> log = new ArrayList<>();
   private final Map<Kind, Integer> counts = new EnumMap<>(Kind.class);
   private final List<Violation> violations = new ArrayList<>();
+  private int lookedAt;
+  private int rewritten;
 
   /// What was found.
   ///
   /// @param examples at most a few of each kind
-  record Verdict(Map<Kind, Integer> counts, List<Violation> examples, long records) {
+  /// @param rewritten records that their clients wrote once more under a later epoch
+  record Verdict(Map<Kind, Integer> counts, List<Violation> examples, long records, int rewritten) {
+
+    static final Verdict OF_NOTHING = new Verdict(Map.of(), List.of(), 0, 0);
 
     boolean clean() {
       return counts.isEmpty();
@@ -55,16 +68,18 @@ final class Checker {
     }
   }
 
-  private Checker(Observations observed) {
+  private Checker(Observations observed, LogBatch.Lookup batches) {
     this.observed = observed;
+    this.batches = batches;
     for (int partition = 0; partition < observed.partitions(); partition++) {
       log.add(new LongSequence());
     }
   }
 
   /// @param last what one reader read from the beginning to the end after all producers stopped
-  static Verdict check(Observations observed, List<Run> last) {
-    var checker = new Checker(observed);
+  /// @param batches of the log as it is now
+  static Verdict check(Observations observed, List<Run> last, LogBatch.Lookup batches) {
+    var checker = new Checker(observed, batches);
     checker.takeLog(last);
     checker.checkSent();
     checker.checkRuns();
@@ -72,7 +87,8 @@ final class Checker {
     checker.checkEnds();
     observed.resets().forEach(reset -> checker.found(Kind.RESET, reset));
     long records = checker.log.stream().mapToLong(LongSequence::size).sum();
-    return new Verdict(Map.copyOf(checker.counts), List.copyOf(checker.violations), records);
+    return new Verdict(
+        Map.copyOf(checker.counts), List.copyOf(checker.violations), records, checker.rewritten);
   }
 
   private void takeLog(List<Run> last) {
@@ -123,7 +139,7 @@ final class Checker {
       }
       var before = seen.getOrDefault(key(tag.producer(), partition), new BitSet());
       if (before.get(tag.sequence())) {
-        found(Kind.DOUBLED, tag + at(partition, offset));
+        doubled(tag, partition, offset, told);
       } else if (tag.sequence() < greatest.getOrDefault(tag.producer(), -1)) {
         found(Kind.OUT_OF_ORDER, tag + at(partition, offset));
       }
@@ -133,6 +149,32 @@ final class Checker {
         found(Kind.REFUSED_YET_THERE, tag + at(partition, offset));
       }
     }
+  }
+
+  private void doubled(Tag tag, int partition, int offset, long[] told) {
+    if (++lookedAt > LOOKED_AT) {
+      found(Kind.DOUBLED, tag + at(partition, offset));
+      return;
+    }
+    int first = 0;
+    while (log.get(partition).get(first) != tag.packed()) {
+      first++;
+    }
+    var earlier = batches.at(partition, first);
+    var later = batches.at(partition, offset);
+    if (later.rewrites(earlier) && gaveUp(told, tag.sequence())) {
+      rewritten++;
+    } else {
+      found(
+          Kind.DOUBLED,
+          "%s%s, first at %d: %s, then %s"
+              .formatted(tag, at(partition, offset), first, earlier, later));
+    }
+  }
+
+  /// Whether the client got no answer to this record or one before it.
+  private static boolean gaveUp(long[] told, int sequence) {
+    return Arrays.stream(told, 0, sequence + 1).anyMatch(answer -> answer == Observations.UNKNOWN);
   }
 
   private void checkAnswers(Sent sent, long[] answers, BitSet seen) {

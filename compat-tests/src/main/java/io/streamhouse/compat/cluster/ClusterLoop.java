@@ -34,6 +34,7 @@ public final class ClusterLoop {
   /// What a run did and found.
   ///
   /// @param settled how long the last partition took to acknowledge after everything was put right
+  /// @param rewritten records that their clients wrote once more under a later epoch
   /// @param problems what went wrong besides: agents that ended by themselves or did not start,
   ///   clients that failed or got no further, what fsck found
   record Outcome(
@@ -45,6 +46,7 @@ public final class ClusterLoop {
       Duration settled,
       Map<Violation.Kind, Integer> violations,
       List<Violation> examples,
+      int rewritten,
       List<String> problems) {
 
     boolean clean() {
@@ -60,8 +62,8 @@ public final class ClusterLoop {
       lines.add("nemesis: " + new TreeMap<>(strikes));
       lines.add(
           ("%s, %d agents, %s at once, seed %d: %d acknowledged, %d unknown, %d refused, %d in the"
-                  + " log; %d kills, %d pauses, %d cuts, %d drains, %d restarts; settled in %d ms;"
-                  + " %d violations %s, %d problems")
+               + " log, %d of them written again by their clients; %d kills, %d pauses, %d cuts, %d"
+               + " drains, %d restarts; settled in %d ms; %d violations %s, %d problems")
               .formatted(
                   plan.setup().durability(),
                   plan.setup().agents(),
@@ -71,6 +73,7 @@ public final class ClusterLoop {
                   counts.unknown(),
                   counts.refused(),
                   records,
+                  rewritten,
                   strikes("KILL"),
                   strikes("PAUSE"),
                   strikes("CUT") + strikes("REFUSE") + strikes("SILENCE"),
@@ -97,7 +100,7 @@ public final class ClusterLoop {
   private Duration settled = Duration.ZERO;
 
   /// Of nothing, as long as nothing was read: then there is a problem.
-  private Checker.Verdict verdict = new Checker.Verdict(Map.of(), List.of(), 0);
+  private Checker.Verdict verdict = Checker.Verdict.OF_NOTHING;
 
   ClusterLoop(Plan plan) {
     this.plan = plan;
@@ -149,14 +152,14 @@ public final class ClusterLoop {
 
   /// Judges everything by what is there at the end, and once more by what is there after a restart.
   private void judge(Cluster cluster, Workload workload) {
-    verdict = Checker.check(workload.observed(), workload.readAll("reader at the end"));
+    verdict = workload.judge(workload.readAll("reader at the end"));
     say("read, " + verdict.total() + " violations; stopping");
     problems.addAll(cluster.stop());
     problems.addAll(cluster.fsck(FSCK_LIMIT));
     say("fsck is done, " + problems.size() + " problems; starting again");
     cluster.restart();
     var last = workload.readAll("reader after an orderly restart");
-    verdict = Checker.check(workload.observed(), last);
+    verdict = workload.judge(last);
     say("read again, " + verdict.total() + " violations");
   }
 
@@ -172,6 +175,7 @@ public final class ClusterLoop {
         settled,
         verdict.counts(),
         verdict.examples(),
+        verdict.rewritten(),
         List.copyOf(problems));
   }
 

@@ -269,6 +269,11 @@ final class Workload implements AutoCloseable {
     return all;
   }
 
+  /// Judges what was observed by what one reader read in the end.
+  Checker.Verdict judge(List<Run> last) {
+    return Checker.check(observed, last, new RawFetch(bootstrap, partitions));
+  }
+
   private static boolean reached(Map<Integer, Run> runs, int partition, long[] ends) {
     var run = runs.get(partition);
     return ends[partition] <= (run == null ? 0 : run.next());

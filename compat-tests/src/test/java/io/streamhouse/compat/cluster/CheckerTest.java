@@ -28,6 +28,9 @@ class CheckerTest {
   /// By partition, what is in the log.
   private final List<List<Tag>> log = List.of(new ArrayList<>(), new ArrayList<>());
 
+  /// The first offset written under the producers' second epoch.
+  private long rewrittenFrom = Long.MAX_VALUE;
+
   private Tag unknownAndThere = new Tag(0, 0, 0);
 
   /// Two producers in partition 0, one of them with a record of unknown outcome that is there, one
@@ -84,7 +87,13 @@ class CheckerTest {
     for (int partition = 0; partition < log.size(); partition++) {
       last.add(read(Reader.of("last"), partition, 0, log.get(partition).size()));
     }
-    return Checker.check(observed, last);
+    return Checker.check(observed, last, this::batch);
+  }
+
+  /// Each record is a batch, under an epoch that rises where [#rewrittenFrom] says so.
+  private LogBatch batch(int partition, long offset) {
+    return new LogBatch(
+        offset, 5, (short) (offset >= rewrittenFrom ? 1 : 0), (int) (offset - rewrittenFrom), 7);
   }
 
   private void assertFound(Kind... kinds) {
@@ -134,6 +143,24 @@ class CheckerTest {
   void recordOfUnknownOutcomeThatIsThereTwiceIsDoubled() {
     log.get(0).add(unknownAndThere);
     assertFound(Kind.DOUBLED);
+  }
+
+  @Test
+  void whatAClientWroteAgainUnderALaterEpochAfterItGaveABatchUpIsCounted() {
+    rewrittenFrom = log.get(0).size();
+    log.get(0).add(unknownAndThere);
+    var verdict = verdict();
+    assertThat(verdict.clean()).isTrue();
+    assertThat(verdict.rewritten()).isEqualTo(1);
+  }
+
+  @Test
+  void whatIsThereAgainUnderALaterEpochThoughNothingWasGivenUpIsDoubled() {
+    rewrittenFrom = log.get(1).size();
+    log.get(1).add(log.get(1).getLast());
+    var verdict = verdict();
+    assertThat(verdict.counts()).isEqualTo(Map.of(Kind.DOUBLED, 1));
+    assertThat(verdict.examples().getFirst().what()).contains("epoch 0", "epoch 1", "first at 5");
   }
 
   @Test
@@ -194,7 +221,7 @@ class CheckerTest {
     var jumped = observed.jump(Reader.of("last"), 0, 12);
     jumped.add(log.get(0).get(11));
     var other = read(Reader.of("last"), 1, 0, 6);
-    assertThat(Checker.check(observed, List.of(run, jumped, other)).counts())
+    assertThat(Checker.check(observed, List.of(run, jumped, other), this::batch).counts())
         .containsKeys(Kind.GAP, Kind.JUMPED, Kind.MISPLACED);
   }
 

@@ -45,7 +45,7 @@ class WorkloadTest {
       workload.awaitAcknowledgements(LIMIT);
       workload.stop();
 
-      var verdict = Checker.check(workload.observed(), workload.readAll("last"));
+      var verdict = workload.judge(workload.readAll("last"));
       assertThat(verdict.examples()).isEmpty();
       assertThat(verdict.records()).isPositive();
       assertThat(workload.observed().commits()).isNotEmpty();
@@ -76,7 +76,7 @@ class WorkloadTest {
       workload.abandon();
 
       List<Run> last = workload.readAll("last");
-      var verdict = Checker.check(workload.observed(), last);
+      var verdict = workload.judge(last);
       assertThat(verdict.counts()).containsKey(Kind.LOST);
       assertThat(verdict.counts().keySet())
           .as("what was read before it was forgotten")
