@@ -66,6 +66,7 @@ public final class Partition implements Appends, WalAppend.Owner {
   private static final int SMALL_SNAPSHOT = 8;
 
   private final Lease<PartitionId> lease;
+  private final int tailSince;
   private final Ownership ownership;
   private final WriteAheadLog wal;
   private final TailReplay.@Nullable Source adopted;
@@ -195,6 +196,7 @@ public final class Partition implements Appends, WalAppend.Owner {
       Background background,
       TimeSource time) {
     this.lease = grant.lease();
+    this.tailSince = grant.tail().map(where -> where.epoch()).orElse(lease.epoch());
     this.ownership = ownership;
     this.wal = wal;
     this.budget = budget;
@@ -241,6 +243,12 @@ public final class Partition implements Appends, WalAppend.Owner {
 
   public Lease<PartitionId> lease() {
     return lease;
+  }
+
+  /// The first epoch under which anything may have been written that is beyond the committed end:
+  /// whatever a log has of earlier ones is committed, or was given up.
+  public int tailSince() {
+    return tailSince;
   }
 
   /// The first offset that can be read.

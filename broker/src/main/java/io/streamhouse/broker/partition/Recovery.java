@@ -15,6 +15,8 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// What an agent finds when it comes back to its data directory: its partitions' leases, taken
 /// again at a higher epoch, and in its write-ahead log the acknowledged tails they have.
@@ -23,6 +25,8 @@ import java.util.function.Supplier;
 /// @param grants leases to open partitions from
 /// @param replay their tails
 public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay) {
+
+  private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
   /// Takes the leases first, because only they say where each partition's committed log ends, then
   /// reads the log. Blocks.
@@ -57,6 +61,11 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
     kept.removeIf(id -> !known.test(id.topicId()));
     if (!kept.isEmpty()) {
       kept.removeAll(Set.copyOf(named.get()));
+      if (!kept.isEmpty()) {
+        log.info(
+            "the write-ahead log lets go of partitions whose tails are not in it count={}",
+            kept.size());
+      }
       replay.unclaimed().removeAll(kept);
       leadership.unsettled().removeAll(kept);
     }
@@ -65,10 +74,10 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
   /// What the log must keep while `leadership` leads.
   public WriteAheadLog.Kept kept(Leadership leadership) {
     Set<PartitionId> unclaimed = replay.unclaimed();
-    return (partition, endOffset) -> {
+    return (partition, leaseEpoch, endOffset) -> {
       var led = leadership.find(partition);
       return led != null
-          ? led.committedEnd() < endOffset
+          ? led.tailSince() <= leaseEpoch && led.committedEnd() < endOffset
           : leadership.mayReturn(partition) || unclaimed.contains(partition);
     };
   }

@@ -3,6 +3,7 @@ package io.streamhouse.broker.partition;
 import io.streamhouse.broker.wal.WalPlace;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.protocol.RecordBatch;
 import io.streamhouse.protocol.RecordBatches;
 import io.streamhouse.segment.WalEntry;
 import java.io.IOException;
@@ -25,15 +26,20 @@ import org.slf4j.event.Level;
 ///
 /// A partition accepts only entries of the WAL named in its row, with an epoch at least its tail's,
 /// chaining without gap from its committed end; an entry of a higher epoch voids every earlier one
-/// at or above its base offset. Everything else is dropped, counted, and logged as ranges. Entries
-/// of a topic that the catalogue has never heard of (a database older than this log) are kept: see
-/// [#unclaimed].
+/// at or above its base offset. Everything else is dropped, counted, and logged as ranges, except
+/// where it is committed, which nobody needs to know. Entries of a topic that the catalogue has
+/// never heard of (a database older than this log) are kept: see [#unclaimed].
 public final class TailReplay {
 
   private static final Logger log = LoggerFactory.getLogger(TailReplay.class);
 
   private static final String COMMITTED = "committed";
   private static final String GAP = "does not continue at ";
+
+  /// Appended by an owner that had lost its lease, or lost when somebody took the partition without
+  /// its tail.
+  private static final String GIVEN_UP =
+      "before the tail's epoch: never acknowledged, or given up by an unclean election";
 
   private final UUID walId;
   private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
@@ -91,7 +97,7 @@ public final class TailReplay {
   private void drop(PartitionId partition, WalEntry entry, String why) {
     dropped
         .computeIfAbsent(partition, _ -> new Dropped())
-        .add(entry.baseOffset(), entry.leaseEpoch(), why);
+        .add(RecordBatches.of(entry.batch()).single(), entry.leaseEpoch(), why);
   }
 
   /// Hands over the acknowledged batches of a partition beyond its committed end, once.
@@ -142,9 +148,11 @@ public final class TailReplay {
     dropped.forEach((partition, ranges) ->
         log.atLevel(ranges.level())
             .log(
-                "replay dropped {} entries partition={} offsets={}..{} epochs={}..{} why={}",
-                ranges.count,
+                "replay dropped batches partition={} count={} records={} offsets={}..{}"
+                    + " epochs={}..{} why={}",
                 partition,
+                ranges.count,
+                ranges.records,
                 ranges.lowest,
                 ranges.highest,
                 ranges.lowestEpoch,
@@ -166,19 +174,6 @@ public final class TailReplay {
 
     /// @return why the entry is not part of the tail, or null
     @Nullable String offer(WalPlace place, WalEntry entry) {
-      if (grant.tail().isEmpty() || !grant.tail().get().walId().equals(walId)) {
-        return "tail is not in this log";
-      }
-      if (entry.leaseEpoch() < grant.tail().get().epoch()) {
-        return "epoch before the tail's";
-      }
-      int newest = kept.isEmpty() ? -1 : kept.getLast().epoch;
-      if (entry.leaseEpoch() < newest) {
-        return "epoch before that of earlier entries";
-      }
-      if (entry.leaseEpoch() > newest) {
-        kept.removeIf(earlier -> earlier.baseOffset >= entry.baseOffset());
-      }
       var batches = RecordBatches.of(entry.batch());
       var batch = batches.single();
       if (batch.baseOffset() != entry.baseOffset()
@@ -192,7 +187,21 @@ public final class TailReplay {
                     batch.sizeInBytes(),
                     batches.sizeInBytes()));
       }
-      if (batch.endOffset() <= grant.committedEnd()) {
+      boolean committed = batch.endOffset() <= grant.committedEnd();
+      if (grant.tail().isEmpty() || !grant.tail().get().walId().equals(walId)) {
+        return committed ? COMMITTED : "tail is not in this log";
+      }
+      if (entry.leaseEpoch() < grant.tail().get().epoch()) {
+        return committed ? COMMITTED : GIVEN_UP;
+      }
+      int newest = kept.isEmpty() ? -1 : kept.getLast().epoch;
+      if (entry.leaseEpoch() < newest) {
+        return "epoch before that of earlier entries";
+      }
+      if (entry.leaseEpoch() > newest) {
+        kept.removeIf(earlier -> earlier.baseOffset >= entry.baseOffset());
+      }
+      if (committed) {
         return COMMITTED;
       }
       long next = kept.isEmpty() ? grant.committedEnd() : kept.getLast().endOffset;
@@ -215,6 +224,7 @@ public final class TailReplay {
 
   private static final class Dropped {
     private int count;
+    private long records;
     private boolean gaps;
     private long lowest = Long.MAX_VALUE;
     private long highest;
@@ -227,11 +237,12 @@ public final class TailReplay {
       return gaps ? Level.WARN : reasons.equals(Set.of(COMMITTED)) ? Level.DEBUG : Level.INFO;
     }
 
-    void add(long offset, int epoch, String why) {
+    void add(RecordBatch batch, int epoch, String why) {
       count++;
+      records += batch.recordCount();
       gaps |= why.startsWith(GAP);
-      lowest = Math.min(lowest, offset);
-      highest = Math.max(highest, offset);
+      lowest = Math.min(lowest, batch.baseOffset());
+      highest = Math.max(highest, batch.endOffset() - 1);
       lowestEpoch = Math.min(lowestEpoch, epoch);
       highestEpoch = Math.max(highestEpoch, epoch);
       if (reasons.size() < 8) {

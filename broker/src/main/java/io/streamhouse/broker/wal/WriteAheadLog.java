@@ -133,7 +133,9 @@ public final class WriteAheadLog implements AutoCloseable {
                     last,
                     (position, entry) -> {
                       file.covers(
-                          new PartitionId(entry.topicId(), entry.partition()), endOffset(entry));
+                          new PartitionId(entry.topicId(), entry.partition()),
+                          entry.leaseEpoch(),
+                          endOffset(entry));
                       replayed.entry(
                           new WalPlace(sequence, position, entry.batch().remaining()), entry);
                     });
@@ -280,7 +282,7 @@ public final class WriteAheadLog implements AutoCloseable {
             append.leaseEpoch(),
             append.baseOffset(),
             append.batches().bytes());
-        newest.covers(append.partition(), append.endOffset());
+        newest.covers(append.partition(), append.leaseEpoch(), append.endOffset());
       }
       file.write(position, frames.buffers());
       position = frames.end();
@@ -479,8 +481,9 @@ public final class WriteAheadLog implements AutoCloseable {
 
   /// Decides which ranges the log need not keep.
   public interface Kept {
-    /// Whether offsets below `endOffset` of `partition` may still be needed from this log.
-    boolean needed(PartitionId partition, long endOffset);
+    /// Whether what was written of `partition` under `leaseEpoch` and before it, up to `endOffset`,
+    /// may still be needed from this log.
+    boolean needed(PartitionId partition, int leaseEpoch, long endOffset);
   }
 
   /// Drops every file whose entries are no longer needed; the newest file only when `all` is asked
@@ -731,20 +734,33 @@ public final class WriteAheadLog implements AutoCloseable {
   private static final class StoredFile {
 
     final long sequence;
-    final Map<PartitionId, Long> ends = new HashMap<>();
+    final Map<PartitionId, Reach> ends = new HashMap<>();
     long bytes;
+
+    /// Up to where entries go that were written under a partition's newest epoch here. They begin
+    /// where those of older epochs end, or void what is beyond.
+    private record Reach(int leaseEpoch, long endOffset) {
+
+      Reach with(Reach next) {
+        return next.leaseEpoch > leaseEpoch
+                || next.leaseEpoch == leaseEpoch && next.endOffset > endOffset
+            ? next
+            : this;
+      }
+    }
 
     StoredFile(long sequence) {
       this.sequence = sequence;
     }
 
-    void covers(PartitionId partition, long endOffset) {
-      ends.merge(partition, endOffset, Math::max);
+    void covers(PartitionId partition, int leaseEpoch, long endOffset) {
+      ends.merge(partition, new Reach(leaseEpoch, endOffset), Reach::with);
     }
 
     boolean needed(Kept kept) {
       for (var end : ends.entrySet()) {
-        if (kept.needed(end.getKey(), end.getValue())) {
+        var reach = end.getValue();
+        if (kept.needed(end.getKey(), reach.leaseEpoch, reach.endOffset)) {
           return true;
         }
       }

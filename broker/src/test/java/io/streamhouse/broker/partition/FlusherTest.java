@@ -477,7 +477,7 @@ class FlusherTest {
       assertThat(segment.baseOffset()).isEqualTo(end);
       end = segment.endOffset();
     }
-    wal.trim((_, offset) -> offset > partition.committedEnd(), false);
+    wal.trim((_, _, offset) -> offset > partition.committedEnd(), false);
     var result = produce(0, "afterwards");
     wal.poll();
     assertThat(result.join()).isInstanceOf(AppendResult.Appended.class);

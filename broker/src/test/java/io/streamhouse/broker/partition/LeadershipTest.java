@@ -45,6 +45,10 @@ class LeadershipTest {
   private final InMemoryStore store = new InMemoryStore();
   private final Map<UUID, SimulatedWalFiles> disks = new HashMap<>();
   private boolean answersLost;
+
+  /// Whether partitions are taken without their tails, which nobody can read then.
+  private boolean unclean;
+
   private final InMemoryMetadata metadata =
       new InMemoryMetadata(
           random,
@@ -57,6 +61,7 @@ class LeadershipTest {
             }
           });
   private final PartitionId partition;
+  private long sessions;
 
   LeadershipTest() {
     var created = (CreateTopic.Created) metadata.topics().create("t", 1, Map.of());
@@ -76,7 +81,10 @@ class LeadershipTest {
   private final class Node {
 
     final UUID incarnation;
+    final UUID walId;
     final PartitionLeases leases;
+    final SimulatedWalFiles disk;
+    final Recovery recovery;
     final WriteAheadLog wal;
     final FlushSignal signal = new FlushSignal();
     final Leadership leadership;
@@ -84,10 +92,9 @@ class LeadershipTest {
     Image published;
 
     Node(int nodeId) throws IOException {
-      incarnation = new UUID(0, nodeId);
-      var walId = new UUID(1, nodeId);
-      var disk = new SimulatedWalFiles(random);
-      disks.put(walId, disk);
+      incarnation = new UUID(sessions++, nodeId);
+      walId = new UUID(1, nodeId);
+      disk = disks.computeIfAbsent(walId, _ -> new SimulatedWalFiles(random));
       var _ =
           metadata
               .leases()
@@ -95,10 +102,10 @@ class LeadershipTest {
                   new NewSession(
                       incarnation, OptionalInt.of(nodeId), walId, Optional.empty(), Map.of()));
       leases = new PartitionLeases(metadata.leases(), incarnation, walId);
-      var cluster = new Leadership.Cluster(incarnation, walId, _ -> true, _ -> false);
+      var cluster = new Leadership.Cluster(incarnation, walId, _ -> true, _ -> unclean);
       var options = new WalOptions(Fsync.ALWAYS, Duration.ofMillis(100), 1 << 16, 1 << 20, 0);
       published = image();
-      var recovery = Recovery.run(published, leases, cluster, _ -> false, disk, options, time);
+      recovery = Recovery.run(published, leases, cluster, _ -> false, disk, options, time);
       wal = recovery.wal();
       var budget = new TailBudget(1 << 20, 1 << 18);
       var background =
@@ -117,7 +124,7 @@ class LeadershipTest {
           new Leadership(
               leases,
               cluster,
-              log -> new AdoptedLog(requireNonNull(disks.get(log)), log),
+              log -> unclean ? null : new AdoptedLog(requireNonNull(disks.get(log)), log),
               (grant, tail, adopted, settings) ->
                   new Partition(
                       grant, tail, adopted, settings, () -> true, wal, budget, background, time),
@@ -172,6 +179,12 @@ class LeadershipTest {
     /// A take whose connection was lost is carried out now.
     void takeLate() {
       var _ = leases.take(image(), EveryPartition.of(image(), true));
+    }
+
+    /// What housekeeping does of the log, as when an agent stops.
+    void trim() throws IOException {
+      recovery.settle(leadership, () -> metadata.leases().tailsIn(walId), _ -> true);
+      wal.trim(recovery.kept(leadership), true);
     }
 
     void acknowledge(long offset, String value) {
@@ -301,5 +314,51 @@ class LeadershipTest {
     agent.follow();
     agent.seconds(2);
     agent.acknowledge(1, "b");
+  }
+
+  /// A partition was taken without its tail while its leader was away. When that had it back, what
+  /// it had written before was further than what was committed since, and its file stayed until
+  /// somebody wrote as much again.
+  @Test
+  void tailThatWasGivenUpNeedsNoFile() throws IOException {
+    var gone = new Node(SELF);
+    gone.acknowledge(0, "a");
+    gone.acknowledge(1, "b");
+    gone.disk.killProcess();
+    unclean = true;
+    assertThat(metadata.leases().declareDead(gone.incarnation, 0)).isTrue();
+    var other = new Node(OTHER);
+    place(OTHER);
+    other.follow();
+    other.acknowledge(0, "c");
+
+    var back = new Node(SELF);
+    assertThat(back.leadership.find(partition)).isNull();
+    assertThat(back.disk.sequences()).isNotEmpty();
+    place(SELF);
+    other.follow();
+    other.flush();
+    other.seconds(1);
+    back.follow();
+    assertThat(back.led().highWatermark()).isEqualTo(1);
+    back.trim();
+    assertThat(back.disk.sequences()).isEmpty();
+  }
+
+  /// As before, but the tail is only led again at a higher epoch: nothing of it may go.
+  @Test
+  void tailThatIsNotCommittedKeepsItsFile() throws IOException {
+    var gone = new Node(SELF);
+    gone.acknowledge(0, "a");
+    gone.disk.killProcess();
+    assertThat(metadata.leases().declareDead(gone.incarnation, 0)).isTrue();
+
+    var back = new Node(SELF);
+    assertThat(back.led().highWatermark()).isEqualTo(1);
+    back.trim();
+    assertThat(back.disk.sequences()).isNotEmpty();
+    back.flush();
+    back.trim();
+    assertThat(back.disk.sequences()).isEmpty();
   }
 }

@@ -555,7 +555,7 @@ class PartitionTest {
     partition.settings(TestSettings.OBJECT_DURABLE);
     append("a");
     files.usableBytes(1 << 19);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(failure(append("b"))).isInstanceOf(Failure.Backpressure.class);
     var slice = partition.slice(1 << 20);
     assertThat(slice).isNotNull();
@@ -563,7 +563,7 @@ class PartitionTest {
     assertThat(partition.highWatermark()).isEqualTo(1);
 
     files.usableBytes(1 << 21);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(append("b")).isNotDone();
   }
 

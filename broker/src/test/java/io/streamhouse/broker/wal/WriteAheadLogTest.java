@@ -282,7 +282,7 @@ class WriteAheadLogTest {
         .isInstanceOf(WriteAheadLog.Refusal.Full.class);
     int before = files.sequences().size();
 
-    wal.trim((_, _) -> false, false);
+    wal.trim((_, _, _) -> false, false);
 
     assertThat(wal.append(append(offset, "x".repeat(500)))).isNull();
     assertThat(files.sequences().size()).isLessThan(before);
@@ -296,13 +296,34 @@ class WriteAheadLogTest {
       wal.poll();
     }
     var before = files.sequences();
-    wal.trim((_, end) -> end > 0, false);
+    wal.trim((_, _, end) -> end > 0, false);
     assertThat(files.sequences()).isEqualTo(before);
 
     files.killProcess();
     var replayed = new ArrayList<WalEntry>();
     open(files, Fsync.ALWAYS, replayed);
     assertThat(replayed).hasSize(100);
+  }
+
+  /// Entries of a higher epoch void those of lower ones that go beyond where it begins.
+  @Test
+  void aPartitionReachesAsFarInAFileAsItsNewestEpochDoes() throws IOException {
+    var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    wal.append(append(0, "a"));
+    wal.append(append(1, "b"));
+    var later = Batches.plain(1000, "c");
+    later.stamp(0, 6);
+    wal.append(new WalAppend(P, 6, 0, 1, later, owner));
+    wal.poll();
+    for (int life = 0; life < 2; life++) {
+      var asked = new ArrayList<String>();
+      wal.trim(
+          (partition, leaseEpoch, end) -> asked.add(partition + ":" + leaseEpoch + ":" + end),
+          true);
+      assertThat(asked).containsExactly(P + ":6:1");
+      files.killProcess();
+      wal = open(files, Fsync.ALWAYS, new ArrayList<>());
+    }
   }
 
   @Test
@@ -312,7 +333,7 @@ class WriteAheadLogTest {
       wal.append(append(offset, "old"));
       wal.poll();
     }
-    wal.trim((_, _) -> false, false);
+    wal.trim((_, _, _) -> false, false);
     for (long offset = 100; offset < 130; offset++) {
       wal.append(append(offset, "new"));
       wal.poll();
@@ -334,7 +355,7 @@ class WriteAheadLogTest {
     var wal = open(files, Fsync.ALWAYS, new ArrayList<>());
     wal.append(append(0, "v"));
     wal.poll();
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(files.spares()).as("a quarter of the file is not full").isEmpty();
     long offset = 1;
     for (; offset < 15; offset++) {
@@ -342,8 +363,8 @@ class WriteAheadLogTest {
       wal.poll();
     }
     assertThat(files.sequences()).hasSize(1);
-    wal.trim((_, _) -> true, false);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(files.spares()).hasSize(1);
     for (; files.sequences().size() == 1; offset++) {
       wal.append(append(offset, "v"));
@@ -362,10 +383,10 @@ class WriteAheadLogTest {
     wal.append(append(0, "v".repeat(2000)));
     wal.poll();
     files.usableBytes((1 << 12) - 1);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(files.spares()).isEmpty();
     files.usableBytes(1 << 12);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(files.spares()).hasSize(1);
   }
 
@@ -379,12 +400,12 @@ class WriteAheadLogTest {
         wal.append(append(offset, "v".repeat(1 << 20)));
         wal.poll();
       }
-      wal.trim((_, _) -> true, false);
+      wal.trim((_, _, _) -> true, false);
       assertThat(disk.sequences()).hasSize(2);
       assertThat(directory.resolve("%020d.wal".formatted(1))).hasSize(4 << 20);
       assertThat(directory.resolve("%020d.wal".formatted(2))).hasSize(6 << 20);
       assertThat(directory.resolve("%020d.spare".formatted(3))).hasSize(6 << 20);
-      wal.trim((_, _) -> true, true);
+      wal.trim((_, _, _) -> true, true);
       assertThat(directory.resolve("%020d.spare".formatted(3))).doesNotExist();
     }
   }
@@ -412,7 +433,7 @@ class WriteAheadLogTest {
       wal.append(append(i, "value " + i));
       wal.poll();
     }
-    wal.trim((_, end) -> end > 35, false);
+    wal.trim((_, _, end) -> end > 35, false);
     assertThat(wal.read(List.of(places.getFirst()))).isNull();
     assertThat(wal.read(List.of(places.getLast()))).hasSize(1);
   }
@@ -461,11 +482,11 @@ class WriteAheadLogTest {
             time,
             (_, _) -> {});
     files.usableBytes(1 << 19);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(wal.append(append(0, "value"))).isInstanceOf(WriteAheadLog.Refusal.Full.class);
 
     files.usableBytes(1 << 21);
-    wal.trim((_, _) -> true, false);
+    wal.trim((_, _, _) -> true, false);
     assertThat(wal.append(append(0, "value"))).isNull();
   }
 
@@ -536,7 +557,7 @@ class WriteAheadLogTest {
       CompletableFuture.runAsync(wal::poll).orTimeout(10, TimeUnit.SECONDS).join();
       assertThat(written).last().isEqualTo(next);
     });
-    wal.trim((_, _) -> false, false);
+    wal.trim((_, _, _) -> false, false);
     assertThat(files.sequences()).hasSize(1);
     assertThat(written).last().isEqualTo(next);
   }
@@ -553,11 +574,11 @@ class WriteAheadLogTest {
     files.duringNextRetire(() -> {
       throw new UncheckedIOException(new IOException("simulated rename error"));
     });
-    assertThatThrownBy(() -> wal.trim((_, _) -> false, false))
+    assertThatThrownBy(() -> wal.trim((_, _, _) -> false, false))
         .hasMessageContaining("simulated rename error");
     assertThat(wal.sizeInBytes()).isEqualTo(before);
 
-    wal.trim((_, _) -> false, false);
+    wal.trim((_, _, _) -> false, false);
     assertThat(files.sequences()).hasSize(1);
     assertThat(wal.sizeInBytes()).isLessThan(before);
   }
