@@ -72,7 +72,9 @@ public record Deployment(
   private static MetadataStore metadata(AgentConfig config, boolean upgrade) throws IOException {
     var file = Agent.databaseFile(config.metadata().url());
     if (file.isPresent() && !Files.exists(file.get())) {
-      throw new IOException("there is no database " + file.get());
+      throw new IOException(
+          "there is no database %s; where agents share one, name it or their settings"
+              .formatted(file.get()));
     }
     try {
       return Agent.metadata(config.metadata(), new SecureRandom(), upgrade);
@@ -97,12 +99,21 @@ public record Deployment(
                 .anyMatch(one -> !one.walId().equals(directory.get().walId())));
   }
 
-  /// The log of the data directory, wherever it was last, unless its agent runs.
+  /// The log of the data directory, wherever it was last, unless its agent runs or belongs to
+  /// another cluster.
   public Optional<Fsck.Wal> wal() {
-    return directory.isEmpty()
-        ? Optional.empty()
-        : Optional.of(
-            new Fsck.Wal(DirectoryWalFiles.toRead(directory.get().log()), directory.get().walId()));
+    return directory
+        .filter(free -> !isOfAnotherCluster(free))
+        .map(free -> new Fsck.Wal(DirectoryWalFiles.toRead(free.log()), free.walId()));
+  }
+
+  /// Whether the data directory is that of an agent which has other metadata than these.
+  public boolean isOfAnotherCluster() {
+    return directory.filter(this::isOfAnotherCluster).isPresent();
+  }
+
+  private boolean isOfAnotherCluster(DataDirectory free) {
+    return free.clusterId().filter(cluster -> !cluster.equals(metadata.clusterId())).isPresent();
   }
 
   /// A check of these stores.

@@ -29,10 +29,9 @@ final class AgentCommand {
 
   @Command(
       name = "list",
-      description = {
-        "Names the agents whose sessions are live, and how much each of them leads;",
-        "also those that are drained and not running."
-      })
+      description =
+          "Names the agents whose sessions are live, how much each of them leads, and those that"
+              + " are drained and not running.")
   int list(@Mixin DeploymentOptions options) throws Misuse, IOException {
     try (var metadata = Deployment.metadata(options.read())) {
       var image = metadata.topics().image();
@@ -56,6 +55,19 @@ final class AgentCommand {
       waiting(image);
     }
     return ExitCode.OK;
+  }
+
+  /// Somebody must lead: where all are drained, it counts for none of them.
+  private void nobodyLeft(List<LiveAgent> agents, int drained) {
+    for (var group : agents.stream().filter(one -> one.nodeId() == drained).toList()) {
+      if (agents.stream()
+          .filter(one -> one.group().equals(group.group()))
+          .allMatch(one -> one.drained())) {
+        out.println(
+            "every live agent%s is drained: they lead on as if none was"
+                .formatted(group.group().isEmpty() ? "" : " of group " + group.group()));
+      }
+    }
   }
 
   private static String state(LiveAgent agent) {
@@ -101,8 +113,11 @@ final class AgentCommand {
       if (!metadata.leases().drain(nodeId, !undo)) {
         throw new IOException("no agent ever had the node.id " + nodeId);
       }
+      out.println(undo ? "agent " + nodeId + " takes leases again" : "draining agent " + nodeId);
+      if (!undo) {
+        nobodyLeft(metadata.topics().image().agents(), nodeId);
+      }
     }
-    out.println(undo ? "agent " + nodeId + " takes leases again" : "draining agent " + nodeId);
     return ExitCode.OK;
   }
 }

@@ -62,6 +62,10 @@ final class FsckCommand implements Callable<Integer> {
       if (repair && opened.mayRun()) {
         throw new IOException("--repair needs every agent to be stopped");
       }
+      if (opened.isOfAnotherCluster()) {
+        out.println(
+            config.storage().dataDir() + " is of another cluster: its log is not looked at");
+      }
       var options = new FsckOptions(shallow, opened.mayRun(), repair);
       var summary = opened.fsck(options, finding -> out.println(finding)).run(opened.wal());
       out.println(

@@ -28,6 +28,8 @@ public final class LogFormat extends ContextAwareBase implements Configurator {
           "com.zaxxer.hikari", Level.WARN,
           "software.amazon.awssdk", Level.WARN,
           "org.jooq", Level.WARN,
+          // Which servers are old enough to be warned of is ours to say.
+          "org.jooq.impl.DefaultExecuteContext.logVersionSupport", Level.ERROR,
           "io.netty", Level.WARN);
 
   @Override

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
@@ -123,7 +124,11 @@ final class TopicCommand {
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic.name());
     Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
     out.println("topic       " + topic.name());
-    out.println("  id          " + topic.topicId());
+    // As Kafka's tools write it, and as logs, dumps and fsck do.
+    var id = topic.topicId();
+    out.println(
+        "  id          %s, %s"
+            .formatted(id, new UUID(id.getMostSignificantBits(), id.getLeastSignificantBits())));
     if (config != null) {
       var durability = config.get(DURABILITY);
       if (durability != null) {

@@ -30,7 +30,9 @@ final class WalCommand {
       name = "dump",
       description = "Prints the entries of a file of the write-ahead log, up to where it ends.")
   int dump(
-      @Parameters(paramLabel = "FILE", description = "A .wal file; better not of a running agent.")
+      @Parameters(
+              paramLabel = "FILE",
+              description = "A .wal file; while its agent runs, as far as it has got.")
           Path file,
       @Option(names = "--marks", description = "What each group knew to be durable, too.")
           boolean marks)
@@ -45,16 +47,15 @@ final class WalCommand {
       // What the header says of itself; the reader checks the rest of it.
       var walId = new UUID(content.getLong(8), content.getLong(16));
       long sequence = content.getLong(24);
-      var end =
-          new WalFileReader(file.toString(), sequence, content)
-              .scan(walId, true, new Printer(marks));
+      var printer = new Printer("%s: log %s, file %d".formatted(file, walId, sequence), marks);
+      var end = new WalFileReader(file.toString(), sequence, content).scan(walId, true, printer);
       if (end.end() < WalFormat.HEADER_BYTES) {
         throw new IOException(
             file
                 + ": no valid header; it was being made when its agent ended, or is something"
                 + " else");
       }
-      out.println("%s: log %s, file %d".formatted(file, walId, sequence));
+      printer.title();
       out.println(end.sealed() ? "sealed at " + end.end() : "ends at " + end.end());
     }
     return ExitCode.OK;
@@ -62,14 +63,26 @@ final class WalCommand {
 
   private final class Printer implements WalFileReader.Visitor {
 
+    private final String title;
     private final boolean marks;
+    private boolean titled;
 
-    Printer(boolean marks) {
+    Printer(String title, boolean marks) {
+      this.title = title;
       this.marks = marks;
+    }
+
+    /// Printed once, and not before the reader found the header to be one.
+    void title() {
+      if (!titled) {
+        titled = true;
+        out.println(title);
+      }
     }
 
     @Override
     public void entry(long position, WalEntry entry) {
+      title();
       String batch;
       try {
         batch = Batches.line(RecordBatches.of(entry.batch()).single());
@@ -83,6 +96,7 @@ final class WalCommand {
 
     @Override
     public void mark(long position, WalPosition durable) {
+      title();
       if (marks) {
         out.println(
             "%d: durable up to %d of file %d"

@@ -64,9 +64,11 @@ public final class PartitionLeases {
     for (var grant : grants) {
       if (grant.lostTail().isPresent()) {
         tailsLost.increment();
+        var topic = image.topic(grant.lease().key().topicId());
         log.error(
-            "unclean: acknowledged records after the committed end may be lost partition={}"
-                + " committedEnd={} walId={}",
+            "unclean: acknowledged records after the committed end may be lost topic={}"
+                + " partition={} committedEnd={} walId={}",
+            topic == null ? "" : topic.name(),
             grant.lease().key(),
             grant.committedEnd(),
             grant.lostTail().get());

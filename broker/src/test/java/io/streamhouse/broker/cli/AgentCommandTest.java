@@ -67,7 +67,10 @@ class AgentCommandTest {
           .startsWith("7 ")
           .contains(" blue ")
           .endsWith("live");
-      assertThat(printed(0, "agent", "drain", "7")).containsExactly("draining agent 7");
+      assertThat(printed(0, "agent", "drain", "7"))
+          .containsExactly(
+              "draining agent 7",
+              "every live agent of group blue is drained: they lead on as if none was");
       assertThat(printed(0, "agent", "list").getLast()).startsWith("7 ").endsWith("drained");
     }
     assertThat(printed(0, "agent", "list").getLast())

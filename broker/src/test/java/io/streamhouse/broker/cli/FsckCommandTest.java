@@ -128,15 +128,19 @@ class FsckCommandTest {
   }
 
   private int fsck(String... options) {
-    out.reset();
-    err.reset();
     var line = new ArrayList<>(List.of("fsck", "--data", data.toString()));
     line.addAll(List.of(options));
+    return run(line.toArray(String[]::new));
+  }
+
+  private int run(String... line) {
+    out.reset();
+    err.reset();
     return Streamctl.run(
         InputStream.nullInputStream(),
         new PrintStream(out, true, StandardCharsets.UTF_8),
         new PrintStream(err, true, StandardCharsets.UTF_8),
-        line.toArray(String[]::new));
+        line);
   }
 
   private String output() {
@@ -179,6 +183,38 @@ class FsckCommandTest {
     int code = fsck();
     assertThat(output()).contains(parts);
     assertThat(code).as(output()).isEqualTo(1);
+  }
+
+  @Test
+  void logOfAnotherClusterIsNotLookedAt() throws IOException {
+    assertThat(fsck()).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("entries of the write-ahead log");
+    var properties = data.resolve("streamhouse.properties");
+    var text = Files.readString(properties).replaceFirst("cluster.id=.*", "cluster.id=other");
+    Files.writeString(properties, text);
+
+    fsck();
+
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .startsWith(data + " is of another cluster: its log is not looked at")
+        .doesNotContain("entries of the write-ahead log");
+  }
+
+  @Test
+  void logIsDumpedUnderItsName() throws IOException {
+    Path file;
+    try (var files = Files.list(data.resolve("wal"))) {
+      file =
+          files.filter(one -> one.toString().endsWith(".wal")).sorted().findFirst().orElseThrow();
+    }
+
+    assertThat(run("wal", "dump", file.toString())).isZero();
+
+    assertThat(out.toString(StandardCharsets.UTF_8).lines())
+        .hasSizeGreaterThan(2)
+        .first()
+        .asString()
+        .startsWith(file + ": log ");
   }
 
   @Test
