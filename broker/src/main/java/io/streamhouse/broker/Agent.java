@@ -135,6 +135,11 @@ public final class Agent implements AutoCloseable {
   /// How often what is being handed over is looked at: short against what its clients wait.
   private static final Duration HAND_OVER_STEP = Duration.ofMillis(20);
 
+  /// How long a start waits for a database that is away, and how often it tries.
+  private static final Duration METADATA_PATIENCE = Duration.ofMinutes(1);
+
+  private static final Duration METADATA_PAUSE = Duration.ofSeconds(1);
+
   /// How often the log is asked to let go of what it keeps for partitions led elsewhere.
   private static final Duration SETTLE_PAUSE = Duration.ofSeconds(30);
 
@@ -220,7 +225,7 @@ public final class Agent implements AutoCloseable {
             given.nodeIdGiven() ? OptionalInt.of(given.nodeId()) : OptionalInt.empty(),
             random);
     started("data directory", directory);
-    var metadata = metadata(given.metadata(), random, true);
+    var metadata = awaitMetadata(given.metadata(), random, time);
     started("metadata", metadata);
     metadata.observe(new MetadataMetrics(meters));
     directory.join(metadata.clusterId());
@@ -640,6 +645,24 @@ public final class Agent implements AutoCloseable {
             2 * config.storage().diskReserveBytes());
     StorageMetrics.register(meters, cache);
     return cache;
+  }
+
+  /// Opens the metadata. A database that is away is waited for: it may be failing over, or start
+  /// beside this agent. Not for long, since the setting may be wrong.
+  private static MetadataStore awaitMetadata(
+      AgentConfig.Metadata config, RandomGenerator random, TimeSource time) throws IOException {
+    long deadline = time.nanos() + METADATA_PATIENCE.toNanos();
+    while (true) {
+      try {
+        return metadata(config, random, true);
+      } catch (MetadataUnavailable away) {
+        if (!away.unreachable() || time.nanos() - deadline > 0) {
+          throw away;
+        }
+        log.warn("waiting for the database why={}", away.getMessage());
+      }
+      LockSupport.parkNanos(METADATA_PAUSE.toNanos());
+    }
   }
 
   /// @param upgrade brings the schema up to date

@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -132,12 +134,28 @@ class PostgresAgentTest {
   }
 
   @Test
-  void aDatabaseThatIsNotThereFailsTheStartWithoutTellingThePassword() {
+  void aDatabaseThatIsAwayIsWaitedFor() throws Exception {
+    try (var server = PostgresServer.own()) {
+      var url = server.newDatabase();
+      server.stop();
+      var starting = new FutureTask<>(() -> start(server, url, Map.of()));
+      Thread.ofVirtual().start(starting);
+      assertThatThrownBy(() -> starting.get(2, SECONDS)).isInstanceOf(TimeoutException.class);
+      server.start();
+      try (var agent = starting.get(60, SECONDS)) {
+        produce(agent, "one", Duration.ofSeconds(20));
+      }
+    }
+  }
+
+  @Test
+  void aDatabaseThatIsNotThereFailsTheStartWithoutTellingThePassword() throws Exception {
     var settings = Map.of("streamhouse.metadata.password", "s3cret!");
-    assertThatThrownBy(
-            () -> start(PostgresServer.shared(), "jdbc:postgresql://127.0.0.1:1/absent", settings))
+    var server = PostgresServer.shared();
+    var url = server.newDatabase().replaceFirst("/[a-z0-9_]+$", "/absent");
+    assertThatThrownBy(() -> start(server, url, settings))
         .isInstanceOf(StartFailure.class)
-        .hasMessageContaining("127.0.0.1:1")
+        .hasMessageContaining("/absent")
         .satisfies(e -> {
           for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             assertThat(cause.toString()).doesNotContain("s3cret!");

@@ -71,7 +71,8 @@ public final class PostgresMetadata {
         var _ = version(connections, options);
       }
     } catch (SQLException | FlywayException e) {
-      throw new MetadataUnavailable("cannot open " + options + ": " + e.getMessage(), e);
+      throw new MetadataUnavailable(
+          "cannot open " + options + ": " + e.getMessage(), e, unreachable(e));
     }
     var transactions = new PostgresTransactions(connections, options, random);
     try {
@@ -80,6 +81,18 @@ public final class PostgresMetadata {
       transactions.close();
       throw e;
     }
+  }
+
+  /// Nobody listens or answers in time, the connection broke, or the server is starting, stopping
+  /// or has too many clients; not that it does not let us in.
+  private static boolean unreachable(Exception failed) {
+    Throwable cause = failed;
+    while (cause != null && !(cause instanceof SQLException)) {
+      cause = cause.getCause();
+    }
+    var state = cause instanceof SQLException sql ? sql.getSQLState() : null;
+    return state != null
+        && (state.startsWith("08") || state.startsWith("57P0") || state.equals("53300"));
   }
 
   private static int version(PostgresConnections connections, Options options) throws SQLException {
