@@ -7,6 +7,7 @@ import io.streamhouse.broker.wal.WalOptions;
 import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.Grant;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.Sweeps;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.HashSet;
@@ -76,9 +77,25 @@ public record Recovery(WriteAheadLog wal, List<Grant> grants, TailReplay replay)
     Set<PartitionId> unclaimed = replay.unclaimed();
     return (partition, leaseEpoch, endOffset) -> {
       var led = leadership.find(partition);
-      return led != null
-          ? led.tailSince() <= leaseEpoch && led.committedEnd() < endOffset
-          : leadership.mayReturn(partition) || unclaimed.contains(partition);
+      if (led == null) {
+        if (leadership.mayReturn(partition) || unclaimed.contains(partition)) {
+          return true;
+        }
+        // It may have been opened between the two looks.
+        led = leadership.find(partition);
+      }
+      return led != null && led.committedEnd() < endOffset && !givenUp(leaseEpoch, led.tailSince());
     };
+  }
+
+  /// Whether what was written under an epoch is none of a tail that began under another. Where the
+  /// database was restored in between it may be, and is not in that database: it is left for people
+  /// to look at.
+  private static boolean givenUp(int leaseEpoch, int tailSince) {
+    return leaseEpoch < tailSince && !restoredBetween(leaseEpoch, tailSince);
+  }
+
+  static boolean restoredBetween(int leaseEpoch, int later) {
+    return later - leaseEpoch >= Sweeps.EPOCH_STEP;
   }
 }

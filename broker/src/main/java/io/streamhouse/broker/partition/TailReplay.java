@@ -41,6 +41,10 @@ public final class TailReplay {
   private static final String GIVEN_UP =
       "before the tail's epoch: never acknowledged, or given up by an unclean election";
 
+  /// Perhaps the only copy of something acknowledged.
+  private static final String RESTORED =
+      "written before the database was restored, which knows nothing of it; its file is kept";
+
   private final UUID walId;
   private final Map<PartitionId, TailBuilder> tails = new HashMap<>();
   private final Predicate<UUID> deleted;
@@ -192,7 +196,12 @@ public final class TailReplay {
         return committed ? COMMITTED : "tail is not in this log";
       }
       if (entry.leaseEpoch() < grant.tail().get().epoch()) {
-        return committed ? COMMITTED : GIVEN_UP;
+        if (committed) {
+          return COMMITTED;
+        }
+        return Recovery.restoredBetween(entry.leaseEpoch(), grant.tail().get().epoch())
+            ? RESTORED
+            : GIVEN_UP;
       }
       int newest = kept.isEmpty() ? -1 : kept.getLast().epoch;
       if (entry.leaseEpoch() < newest) {
@@ -225,7 +234,7 @@ public final class TailReplay {
   private static final class Dropped {
     private int count;
     private long records;
-    private boolean gaps;
+    private boolean lost;
     private long lowest = Long.MAX_VALUE;
     private long highest;
     private int lowestEpoch = Integer.MAX_VALUE;
@@ -234,13 +243,13 @@ public final class TailReplay {
 
     /// Committed entries are in segments: nothing is lost with them.
     Level level() {
-      return gaps ? Level.WARN : reasons.equals(Set.of(COMMITTED)) ? Level.DEBUG : Level.INFO;
+      return lost ? Level.WARN : reasons.equals(Set.of(COMMITTED)) ? Level.DEBUG : Level.INFO;
     }
 
     void add(RecordBatch batch, int epoch, String why) {
       count++;
       records += batch.recordCount();
-      gaps |= why.startsWith(GAP);
+      lost |= why.startsWith(GAP) || why.equals(RESTORED);
       lowest = Math.min(lowest, batch.baseOffset());
       highest = Math.max(highest, batch.endOffset() - 1);
       lowestEpoch = Math.min(lowestEpoch, epoch);

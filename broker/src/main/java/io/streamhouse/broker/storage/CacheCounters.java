@@ -35,8 +35,8 @@ public final class CacheCounters {
     return grouped.sum();
   }
 
-  /// Reads begun on the object store or the disk cache, of blocks, adjacent ones at once, and of
-  /// segments' ends.
+  /// Reads begun on the object store or the disk cache: of blocks, adjacent ones at once, of
+  /// segments' ends, and of small segments, alone or with others.
   public long loads() {
     return loads.sum();
   }

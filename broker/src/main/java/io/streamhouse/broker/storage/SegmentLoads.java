@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// Gets blocks and open segments into memory: from the disk cache if it has them, else from the
 /// object store, adjacent blocks with one read, and small segments of one object with one read too,
 /// see [SegmentWindows]. What came from the store and proved intact is kept on disk; what is
-/// damaged is kept nowhere.
+/// damaged is kept nowhere, but for windows, of which each segment is checked when it is opened.
 ///
 /// Reads ahead for readers that go on from block to block, within bytes of their own: where those
 /// are taken, or the pool is closed, it does nothing. Thread-safe; nothing blocks its caller.
@@ -225,13 +225,20 @@ final class SegmentLoads implements AutoCloseable {
 
   private SegmentReader openNow(Segment row) throws IOException {
     var bytes = windows.read(row);
-    if (bytes != null) {
-      try {
-        return openNow(row, new OpeningRanges(row, bytes));
-      } catch (SegmentDamaged inWindow) {
-        windows.forget(row);
-      }
+    if (bytes == null) {
+      return openAlone(row);
     }
+    try {
+      return openNow(row, new OpeningRanges(row, bytes));
+    } catch (SegmentDamaged inWindow) {
+      var alone = openAlone(row);
+      // So the store has it right.
+      windows.forget(row);
+      return alone;
+    }
+  }
+
+  private SegmentReader openAlone(Segment row) throws IOException {
     counters.loads.increment();
     return openNow(row, new OpeningRanges(row));
   }
@@ -326,10 +333,8 @@ final class SegmentLoads implements AutoCloseable {
       var stored = memory(entry.storedLength());
       try {
         var bytes = within(segment, 0, entry.position(), entry.storedLength());
-        if (!settle(row, reader, claim, stored, stored.bytes().put(bytes).flip())) {
-          // Whoever wants it has it read from the store.
-          windows.forget(row);
-        }
+        // Where it is damaged, whoever wants it has it read from the store.
+        var _ = settle(row, reader, claim, stored, stored.bytes().put(bytes).flip());
       } finally {
         stored.release();
       }

@@ -77,7 +77,8 @@ final class SegmentWindows {
     }
     var window = windows.loaded().getIfPresent(key);
     if (window == null) {
-      if (isFirst(key, row) && !onDisk(key)) {
+      boolean first = isFirst(key, row);
+      if (isOnDisk(row) || (first && !isOnDisk(key))) {
         return null;
       }
       window = await(windows.get(key, claim -> loadInto(key, claim)));
@@ -103,8 +104,12 @@ final class SegmentWindows {
     return first == null || first == row.position();
   }
 
-  private boolean onDisk(Key key) {
+  private boolean isOnDisk(Key key) {
     return disk != null && disk.has(key.object, key.start(), WINDOW_BYTES);
+  }
+
+  private boolean isOnDisk(Segment row) {
+    return disk != null && disk.has(row.object(), row.position(), (int) row.length());
   }
 
   private void loadInto(Key key, CompletableFuture<ByteBuffer> claim) {
@@ -123,10 +128,10 @@ final class SegmentWindows {
 
   private ByteBuffer load(Key key) throws IOException {
     var kept = disk == null ? null : disk.get(key.object, key.start(), WINDOW_BYTES);
+    counters.loads.increment();
     if (kept != null) {
       return kept;
     }
-    counters.loads.increment();
     var window = store.get(key.object, key.start(), WINDOW_BYTES).slice();
     if (disk != null) {
       disk.put(key.object, key.start(), WINDOW_BYTES, window);

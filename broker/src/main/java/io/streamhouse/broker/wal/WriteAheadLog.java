@@ -743,7 +743,7 @@ public final class WriteAheadLog implements AutoCloseable {
 
       Reach with(Reach next) {
         return next.leaseEpoch > leaseEpoch
-                || next.leaseEpoch == leaseEpoch && next.endOffset > endOffset
+                || (next.leaseEpoch == leaseEpoch && next.endOffset > endOffset)
             ? next
             : this;
       }

@@ -17,11 +17,13 @@ import io.streamhouse.broker.wal.WriteAheadLog;
 import io.streamhouse.metadata.Leases.NewSession;
 import io.streamhouse.metadata.MetadataUnavailable;
 import io.streamhouse.metadata.PartitionId;
+import io.streamhouse.metadata.Sweeps.Sweep;
 import io.streamhouse.metadata.TopicCatalog.CreateTopic;
 import io.streamhouse.metadata.memory.InMemoryMetadata;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -360,5 +362,22 @@ class LeadershipTest {
     back.flush();
     back.trim();
     assertThat(back.disk.sequences()).isEmpty();
+  }
+
+  /// The database is one that was backed up before the tail began: nothing of it is replayed, and
+  /// what may be the only copy of something acknowledged is left for people to look at.
+  @Test
+  void tailFromBeforeARestoreKeepsItsFile() throws IOException {
+    var gone = new Node(SELF);
+    gone.acknowledge(0, "a");
+    gone.disk.killProcess();
+    assertThat(metadata.leases().setTails(List.of(gone.led().lease()), Optional.empty()))
+        .hasSize(1);
+    metadata.sweeps().adopt(new Sweep(1, 1));
+
+    var back = new Node(SELF);
+    assertThat(back.led().highWatermark()).isZero();
+    back.trim();
+    assertThat(back.disk.sequences()).isNotEmpty();
   }
 }

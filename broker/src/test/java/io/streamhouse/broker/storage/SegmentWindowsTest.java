@@ -127,7 +127,19 @@ class SegmentWindowsTest {
     store.faults(Faults.DOWN);
 
     assertThat(windows(disk()).read(row(900, 100))).isEqualTo(part(object, 900, 100));
-    assertThat(counters.loads()).isEqualTo(1);
+    assertThat(counters.loads()).as("from the store, then from disk").isEqualTo(2);
+  }
+
+  @Test
+  void segmentThatIsOnDiskAloneNeedsNoWindow() throws Exception {
+    var object = put(1000);
+    var disk = disk();
+    disk.put(KEY, 100, part(object, 100, 100));
+    var windows = windows(disk);
+    windows.read(row(0, 100));
+    store.faults(Faults.DOWN);
+
+    assertThat(windows.read(row(100, 100))).isNull();
   }
 
   @Test

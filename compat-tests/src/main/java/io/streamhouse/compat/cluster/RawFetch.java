@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
@@ -32,6 +33,7 @@ final class RawFetch implements LogBatch.Lookup {
   private static final int BATCH_BYTES = 1 << 16;
   private static final int MOST_ANSWER_BYTES = 1 << 26;
   private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration RETRY_PAUSE = Duration.ofMillis(200);
 
   private final String bootstrap;
   private final List<TopicPartition> partitions;
@@ -44,13 +46,20 @@ final class RawFetch implements LogBatch.Lookup {
   @Override
   public LogBatch at(int partition, long offset) {
     var wanted = partitions.get(partition);
-    try {
-      return fetch(leader(wanted), wanted, offset);
-    } catch (Exception failed) {
-      if (failed instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (true) {
+      try {
+        return fetch(leader(wanted), wanted, offset);
+      } catch (Exception failed) {
+        if (failed instanceof InterruptedException) {
+          Thread.currentThread().interrupt();
+        }
+        // A leader may have changed since.
+        if (Thread.currentThread().isInterrupted() || System.nanoTime() - deadline > 0) {
+          throw new AssertionError("no batch at %d of %s".formatted(offset, wanted), failed);
+        }
+        LockSupport.parkNanos(RETRY_PAUSE.toNanos());
       }
-      throw new AssertionError("no batch at %d of %s".formatted(offset, wanted), failed);
     }
   }
 

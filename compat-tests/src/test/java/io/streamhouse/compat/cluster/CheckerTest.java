@@ -155,12 +155,32 @@ class CheckerTest {
   }
 
   @Test
+  void whatAClientWroteAgainMayNotBeThereAThirdTime() {
+    rewrittenFrom = log.get(0).size();
+    log.get(0).add(unknownAndThere);
+    log.get(0).add(unknownAndThere);
+    var verdict = verdict();
+    assertThat(verdict.counts()).isEqualTo(Map.of(Kind.DOUBLED, 1));
+    assertThat(verdict.rewritten()).isEqualTo(1);
+  }
+
+  @Test
+  void whatWasAcknowledgedIsNotWrittenAgain() {
+    var tag = second.get(0).next();
+    log.get(0).add(tag);
+    second.get(0).acknowledged(tag.sequence(), log.get(0).size() - 1);
+    rewrittenFrom = log.get(0).size();
+    log.get(0).add(tag);
+    assertFound(Kind.DOUBLED);
+  }
+
+  @Test
   void whatIsThereAgainUnderALaterEpochThoughNothingWasGivenUpIsDoubled() {
     rewrittenFrom = log.get(1).size();
     log.get(1).add(log.get(1).getLast());
     var verdict = verdict();
     assertThat(verdict.counts()).isEqualTo(Map.of(Kind.DOUBLED, 1));
-    assertThat(verdict.examples().getFirst().what()).contains("epoch 0", "epoch 1", "first at 5");
+    assertThat(verdict.examples().getFirst().what()).contains("epoch 0", "epoch 1", "before at 5");
   }
 
   @Test

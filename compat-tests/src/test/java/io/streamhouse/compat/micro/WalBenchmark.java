@@ -83,7 +83,7 @@ public class WalBenchmark {
         // Until nothing is queued.
       }
       if (++groups % GROUPS_BETWEEN_TRIMS == 0) {
-        wal.trim((_, _) -> false, false);
+        wal.trim((_, _, _) -> false, false);
       }
       return written;
     }
