@@ -17,6 +17,7 @@ import io.streamhouse.segment.SegmentWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -447,7 +448,10 @@ class SegmentCacheTest {
       for (long offset = i * 12L; offset < i * 12L + 12; offset++) {
         assertThat(count(found(cache.read(rows.get(i), next, offset, 1)))).isEqualTo(1);
         // A client takes its time between fetches; this one as long as loads take.
-        await().until(() -> cache.loadsNow() == 0);
+        await()
+            .pollDelay(Duration.ZERO)
+            .pollInterval(Duration.ofMillis(1))
+            .until(() -> cache.loadsNow() == 0);
       }
     }
 
